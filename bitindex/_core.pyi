@@ -1,0 +1,86 @@
+"""The compiled core: stateful classes. Private; the package around it checks what users pass."""
+
+import numpy as np
+import numpy.typing as npt
+
+_Bytes = npt.NDArray[np.uint8]
+_Floats = npt.NDArray[np.float32]
+_Ids = npt.NDArray[np.int64]
+_Filter = npt.NDArray[np.bool_] | _Ids | tuple[int, int, int] | None
+
+class Index:
+    def __init__(
+        self,
+        n_bits: int,
+        metric: str = "hamming",
+        big_endian: bool = True,
+        *,
+        has_scales: bool = False,
+        has_offsets: bool = False,
+        vector_type: int = 0,
+        n_dims: int = 0,
+    ) -> None: ...
+    @property
+    def isa(self) -> str: ...
+    def __len__(self) -> int: ...
+    def __contains__(self, id: int) -> bool: ...
+    def memory_bytes(self) -> int: ...
+    def next_id(self) -> int: ...
+    def ids(self) -> _Ids: ...
+    def get(self, ids: _Ids) -> _Bytes: ...
+    def add(
+        self,
+        codes: _Bytes,
+        ids: _Ids | None,
+        scales: _Floats | None = None,
+        offsets: _Floats | None = None,
+        vectors: _Bytes | None = None,
+    ) -> None: ...
+    def update(
+        self,
+        ids: _Ids,
+        codes: _Bytes,
+        scales: _Floats | None = None,
+        offsets: _Floats | None = None,
+        vectors: _Bytes | None = None,
+    ) -> None: ...
+    def remove(self, ids: _Ids) -> int: ...
+    def search(
+        self, queries: _Bytes, k: int, filter: _Filter, threads: int
+    ) -> tuple[npt.NDArray[np.int32] | _Floats, _Ids]: ...
+    def range_search(
+        self, queries: _Bytes, radius: float, filter: _Filter, threads: int
+    ) -> tuple[_Ids, _Floats, _Ids]: ...
+    def search_estimates(
+        self,
+        *,
+        weights: _Floats | None,
+        signs: _Bytes | None,
+        magnitudes: _Floats | None,
+        k: int,
+        n_candidates: int,
+        vector_queries: _Floats | None,
+        squared_l2: bool,
+        filter: _Filter,
+        threads: int,
+    ) -> tuple[_Floats, _Ids]: ...
+    def compact(self) -> None: ...
+    def columns(self) -> list[_Bytes]: ...
+    def restore(
+        self, n: int, ids: _Ids | None, next_id: int, columns: list[_Bytes | None]
+    ) -> None: ...
+
+class FlatIndex(Index): ...
+
+class Kernels:
+    """One instruction set's kernels on arrays, for tests."""
+
+    def __init__(self, name: str) -> None: ...
+
+def metric_names() -> list[str]: ...
+def default_threads() -> int: ...
+def set_default_threads(n_threads: int) -> None: ...
+def compiled_isas() -> list[str]: ...
+def supported_isas() -> list[str]: ...
+def active_isa() -> str: ...
+def use_isa(name: str) -> None: ...

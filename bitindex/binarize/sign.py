@@ -1,0 +1,148 @@
+"""One bit per dimension: whether it lies above a threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from bitindex._bitops import pack
+from bitindex._border import as_choice
+from bitindex.binarize.base import Binarizer
+from bitindex.codes import Codes
+from bitindex.embeddings import EmbeddingSource, embedding_batches
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_THRESHOLDS = ("zero", "mean", "median")
+_QUERIES = ("float", "binary")
+
+
+class SignBinarizer(Binarizer):
+    """One bit per dimension: 1 where x > threshold.
+
+    Parameters
+    ----------
+    threshold : {"zero", "mean", "median"}
+        Per dimension: 0, or the mean or median of the rows given to :meth:`fit`. ``"zero"`` is
+        what sentence-transformers calls ``ubinary``.
+    query : {"float", "binary"}
+        How an :class:`~bitindex.EmbeddingIndex` compares a query with the codes: ``"float"``
+        keeps the query's numbers (better answers at the same cost), ``"binary"`` reduces the
+        query to its bits too.
+
+    Attributes
+    ----------
+    n_features_in_, n_bits_ : int
+        Dimensions of the embeddings; there is one bit for each.
+    center_ : ndarray of float32, shape (d,)
+        The thresholds.
+
+    Notes
+    -----
+    No threshold suits all models: with one whose dimensions are far off zero, "zero" wastes bits,
+    and for centred ones "median" loses what the mean tells. Compare them on your data with
+    :mod:`bitindex.evaluate`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import bitindex as bi
+    >>> X = np.array([[0.5, -0.2, 0.1, -0.9], [-0.5, 0.3, 0.2, 0.7]], dtype=np.float32)
+    >>> codes = bi.SignBinarizer().fit(X).encode(X)
+    >>> bi.unpack(codes.packed, codes.n_bits).astype(int)
+    array([[1, 0, 1, 0],
+           [0, 1, 1, 1]])
+    """
+
+    def __init__(
+        self,
+        threshold: Literal["zero", "mean", "median"] = "zero",
+        query: Literal["float", "binary"] = "float",
+    ) -> None:
+        self.threshold = threshold
+        self.query = query
+
+    @property
+    def binary_queries(self) -> bool:
+        """Whether queries are reduced to their bits."""
+        return self.query == "binary"
+
+    def fit(self, X: EmbeddingSource, y: object = None) -> Self:
+        """Learn the thresholds.
+
+        Parameters
+        ----------
+        X : array of floats, shape (n, d), .npy path, or iterator of batches
+            With ``threshold="median"`` all rows are held in memory at once.
+        y : ignored
+
+        Returns
+        -------
+        SignBinarizer
+            This object.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or X is not as described, or X has no rows.
+        """
+        as_choice(self.threshold, _THRESHOLDS, "threshold")
+        as_choice(self.query, _QUERIES, "query")
+        n_rows = 0
+        total: npt.NDArray[np.float64] | float = 0.0
+        kept = []
+        for batch in embedding_batches(X):
+            n_dims = batch.shape[1]
+            n_rows += len(batch)
+            if self.threshold == "mean":
+                total = total + batch.sum(axis=0, dtype=np.float64)
+            elif self.threshold == "median":
+                kept.append(batch)
+        if n_rows == 0 or n_dims == 0:
+            raise ValueError("X must have at least 1 row and 1 feature, got none")
+        self.center_ = np.zeros(n_dims, np.float32)
+        if self.threshold == "mean":
+            self.center_ = np.asarray(total / n_rows, np.float32)
+        elif self.threshold == "median":
+            self.center_ = np.median(np.concatenate(kept), axis=0).astype(np.float32)
+        self.n_features_in_ = self.n_bits_ = n_dims
+        return self
+
+    def encode(self, X: EmbeddingSource) -> Codes:
+        """Return the codes of embeddings.
+
+        Parameters
+        ----------
+        X : array of floats, shape (n, d)
+
+        Returns
+        -------
+        Codes
+            ``packed`` has shape (n, ceil(d / 8)); there are no factors.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not as described, or this binarizer is not fitted.
+        """
+        rows = self._as_rows(X)
+        return Codes(pack(rows > self.center_), None, self.n_bits_)
+
+    def query_weights(self, directions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the centred queries themselves: bit j stands for dimension j."""
+        return directions
+
+    @classmethod
+    def _from_stored(
+        cls, meta: Mapping[str, Any], sections: Mapping[str, npt.NDArray[Any]], mapped: bool
+    ) -> Self:
+        binarizer = super()._from_stored(meta, sections, mapped)
+        as_choice(binarizer.threshold, _THRESHOLDS, "threshold")
+        as_choice(binarizer.query, _QUERIES, "query")
+        if binarizer.n_bits_ != binarizer.n_features_in_:
+            raise ValueError("n_bits must equal the number of thresholds")
+        return binarizer

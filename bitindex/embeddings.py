@@ -1,0 +1,144 @@
+"""Embeddings from whatever holds them: arrays, tensors, files, iterators of batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+EmbeddingSource = Any
+"""Anything that :func:`embedding_batches` takes."""
+
+_BATCH_BYTES = 32 << 20
+
+
+def as_embeddings(
+    rows: object, n_dims: int | None = None, name: str = "X"
+) -> npt.NDArray[np.float32]:
+    """Return embeddings as a finite, C-ordered float32 array.
+
+    Parameters
+    ----------
+    rows : array of any float dtype, shape (n, d) or (d,)
+        NumPy arrays, lists, torch tensors on any device, and anything with ``__array__`` or
+        DLPack. One dimension is one row.
+    n_dims : int, optional
+        The d that must hold.
+    name : str
+        What to call the array in errors.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, d)
+        The input itself where it fits already.
+
+    Raises
+    ------
+    TypeError
+        If the numbers are not floats.
+    ValueError
+        If the shape is wrong, or a number is NaN, infinite or beyond float32.
+    """
+    array = _as_array(rows, name)
+    if array.size == 0 and not hasattr(rows, "dtype"):
+        array = array.reshape(0, n_dims or 0).astype(np.float32)
+    if array.dtype.kind != "f" and isinstance(rows, list | tuple) and array.dtype.kind in "iu":
+        array = array.astype(np.float32)
+    if array.dtype.kind != "f":
+        raise TypeError(
+            f"{name} must be floats, got {array.dtype}; if these numbers are embeddings, "
+            "pass them as .astype('float32')"
+        )
+    if array.ndim == 1:
+        array = array[np.newaxis]
+    if array.ndim != 2 or (n_dims is not None and array.shape[1] != n_dims):
+        wanted = "d" if n_dims is None else n_dims
+        raise ValueError(f"{name} must have shape (n, {wanted}), got shape {array.shape}")
+    with np.errstate(over="ignore"):
+        floats = np.ascontiguousarray(array, dtype=np.float32)
+    if not np.isfinite(floats).all():
+        row = int(np.flatnonzero(~np.isfinite(floats).all(axis=1))[0])
+        raise ValueError(f"{name} must be finite in float32, got NaN or infinity in row {row}")
+    return floats
+
+
+def embedding_batches(
+    source: EmbeddingSource, n_dims: int | None = None, name: str = "X"
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield embeddings in batches of bounded memory.
+
+    Parameters
+    ----------
+    source : array, path or iterator
+        What :func:`as_embeddings` takes; the path of a ``.npy`` file, which is mapped and not
+        loaded; or an iterator of arrays, each a batch.
+    n_dims : int, optional
+        The d that must hold; otherwise the first batch sets it.
+    name : str
+        What to call the array in errors.
+
+    Yields
+    ------
+    ndarray of float32, shape (n, d)
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`as_embeddings`.
+    FileNotFoundError, OSError
+        If a path cannot be read.
+    """
+    if isinstance(source, str | os.PathLike):
+        source = _mapped_npy(Path(source))
+    if hasattr(source, "__next__"):
+        for batch in source:
+            rows = as_embeddings(batch, n_dims, name)
+            n_dims = rows.shape[1]
+            yield rows
+        return
+    array = _as_array(source, name)
+    if array.ndim != 2 or array.size == 0 or array.dtype.kind != "f":
+        yield as_embeddings(source, n_dims, name)
+        return
+    n_rows = max(1, _BATCH_BYTES // (4 * array.shape[1]))
+    for first in range(0, len(array), n_rows):
+        yield as_embeddings(array[first : first + n_rows], n_dims, name)
+
+
+def count_rows(source: EmbeddingSource) -> int | None:
+    """Return how many rows a source has, or None where only reading it would tell."""
+    if isinstance(source, str | os.PathLike):
+        return len(_mapped_npy(Path(source)))
+    shape = getattr(source, "shape", None)
+    if shape is not None:
+        return int(shape[0]) if len(shape) == 2 else 1
+    return None
+
+
+def _mapped_npy(path: Path) -> npt.NDArray[Any]:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise ValueError(f"{path} must be a .npy file of floats: {error}") from error
+
+
+def _as_array(rows: object, name: str) -> npt.NDArray[Any]:
+    """View or copy an array-like as NumPy, without importing the library that it comes from."""
+    if isinstance(rows, np.ndarray):
+        return rows
+    tensor: Any = rows
+    if hasattr(tensor, "detach") and hasattr(tensor, "cpu"):  # a torch tensor
+        tensor = tensor.detach().cpu()
+        if str(tensor.dtype) == "torch.bfloat16":  # which NumPy does not have
+            tensor = tensor.float()
+    if hasattr(tensor, "__array__") or not hasattr(tensor, "__dlpack__"):
+        array = np.asarray(tensor)
+    else:
+        array = np.from_dlpack(tensor)
+    if array.dtype.kind in "OUSV":
+        raise TypeError(f"{name} must be an array of floats, got {type(rows).__name__}")
+    return array

@@ -1,0 +1,290 @@
+"""The contract of every index kind over packed codes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from bitindex import _core
+from bitindex._border import (
+    Filter,
+    as_choice,
+    as_code_rows,
+    as_count,
+    as_filter,
+    as_ids,
+    as_ids_of,
+    as_one_id,
+    as_threads,
+)
+from bitindex.codes import BitOrder, Codes
+from bitindex.index.columns import core_from_stored, core_to_stored
+from bitindex.storage import save
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+PackedCodes = npt.NDArray[np.uint8] | Codes | list[list[int]] | list[int]
+
+
+class PackedIndex:
+    """Rows of packed codes with ids, and searches over them.
+
+    A kind of index derives from this class, names its compiled class, and documents itself.
+    """
+
+    _storage_kind: ClassVar[str]
+    _core_type: ClassVar[type[_core.Index]]
+
+    def __init__(
+        self, n_bits: SupportsIndex, metric: str = "hamming", *, bit_order: BitOrder = "big"
+    ) -> None:
+        self._n_bits = as_count(n_bits, "n_bits", 1)
+        self._metric = as_choice(metric, tuple(_core.metric_names()), "metric")
+        self._bit_order = as_choice(bit_order, ("big", "little"), "bit_order")
+        self._core = self._new_core(self._n_bits, self._metric, big_endian=bit_order == "big")
+        self._write_lock = threading.Lock()
+        self._mapped = False
+
+    @classmethod
+    def _new_core(cls, n_bits: int, metric: str, big_endian: bool, **layout: Any) -> _core.Index:
+        return cls._core_type(n_bits, metric, big_endian, **layout)
+
+    @property
+    def n_bits(self) -> int:
+        """Bits per code."""
+        return self._n_bits
+
+    @property
+    def metric(self) -> str:
+        """The distance that searches return."""
+        return self._metric
+
+    @property
+    def bit_order(self) -> str:
+        """Whether bit 0 is the highest ("big") or the lowest bit of the first byte."""
+        return self._bit_order
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """A fresh array of all ids, shape (n,), in the order of the rows."""
+        return self._core.ids()
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def __contains__(self, id: object) -> bool:
+        return as_one_id(id) in self._core
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(n_bits={self._n_bits}, metric={self._metric!r}, "
+            f"bit_order={self._bit_order!r}) with {len(self):,} codes"
+        )
+
+    def add(self, codes: PackedCodes, ids: object = None) -> npt.NDArray[np.int64]:
+        """Add codes.
+
+        Parameters
+        ----------
+        codes : array of uint8, shape (n, ceil(n_bits / 8)), or Codes
+            One packed code a row. One dimension is one code; a list of bytes is fine.
+        ids : array of integers, shape (n,), optional
+            Distinct ids from 0 to 2**63 - 2 that are not in the index. Default: the next free
+            integers, which are above every id that was ever added.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            The ids of the new rows.
+
+        Raises
+        ------
+        TypeError
+            If codes are not uint8 or ids are no integers.
+        ValueError
+            If a shape is wrong, a padding bit is set, an id is taken, repeated or negative, or
+            the index is memory-mapped. Nothing is added then.
+        """
+        rows = as_code_rows(codes, self._n_bits, self._bit_order, "codes")
+        new_ids = None if ids is None else as_ids_of(ids, len(rows))
+        with self._writing():
+            if new_ids is None:
+                first = self._core.next_id()
+                new_ids = np.arange(first, first + len(rows), dtype=np.int64)
+            self._core.add(rows, new_ids)
+        return new_ids
+
+    def update(self, ids: object, codes: PackedCodes) -> None:
+        """Replace the codes of ids that are in the index.
+
+        Parameters
+        ----------
+        ids : array of integers, shape (n,)
+            Distinct ids.
+        codes : array of uint8, shape (n, ceil(n_bits / 8)), or Codes
+            Their new codes.
+
+        Raises
+        ------
+        KeyError
+            If an id is not in the index; the message names it. Nothing is changed then.
+        TypeError, ValueError
+            As :meth:`add`.
+        """
+        rows = as_code_rows(codes, self._n_bits, self._bit_order, "codes")
+        known = as_ids_of(ids, len(rows))
+        with self._writing():
+            self._core.update(known, rows)
+
+    def remove(self, ids: object) -> int:
+        """Remove rows; they are gone from every search that begins afterwards.
+
+        Parameters
+        ----------
+        ids : array of integers, shape (n,)
+            Ids that are not in the index are passed over.
+
+        Returns
+        -------
+        int
+            How many rows were removed.
+
+        Notes
+        -----
+        Cost: a look-up per id, plus one pass over the index each time a quarter of its rows has
+        gone.
+        """
+        gone = as_ids(ids)
+        with self._writing():
+            return self._core.remove(gone)
+
+    def get(self, ids: object) -> npt.NDArray[np.uint8]:
+        """Return the codes of these ids, uint8 of shape (n, ceil(n_bits / 8)).
+
+        Raises
+        ------
+        KeyError
+            If an id is not in the index.
+        """
+        return self._core.get(as_ids(ids))
+
+    def search(
+        self,
+        queries: PackedCodes,
+        k: SupportsIndex = 10,
+        filter: Filter = None,
+        threads: SupportsIndex | None = None,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Find the k nearest codes of each query.
+
+        Parameters
+        ----------
+        queries : array of uint8, shape (nq, ceil(n_bits / 8)), or Codes
+            One packed code a row; one dimension is one query.
+        k : int
+            Results per query, >= 0; may exceed the number of rows.
+        filter : optional
+            Which ids may be returned: a bool mask over ids (ids beyond its end are not allowed),
+            an array, list or set of allowed ids (unknown ones are passed over), a range or a
+            slice of ids.
+        threads : int, optional
+            Threads to use, >= 1. Default: see :func:`bitindex.set_num_threads`.
+
+        Returns
+        -------
+        distances : ndarray, shape (nq, k)
+            Nearest first; int32 for Hamming, float32 otherwise.
+        ids : ndarray of int64, shape (nq, k)
+            Ties in distance go to the smaller id. Where fewer than k rows are allowed, a row ends
+            in id -1 at distance infinity (for Hamming: 2**31 - 1, the largest int32).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument has a wrong type, shape or value.
+
+        Notes
+        -----
+        Thread safe; the GIL is released, and Ctrl-C stops the call.
+        """
+        rows = as_code_rows(queries, self._n_bits, self._bit_order, "queries")
+        return self._core.search(rows, as_count(k, "k", 0), as_filter(filter), as_threads(threads))
+
+    def range_search(
+        self,
+        queries: PackedCodes,
+        radius: float,
+        filter: Filter = None,
+        threads: SupportsIndex | None = None,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Find all codes within a distance of each query.
+
+        Parameters
+        ----------
+        queries, filter, threads
+            As :meth:`search`.
+        radius : float
+            Codes with distance <= radius are found; compared in float32, the precision of the
+            distances.
+
+        Returns
+        -------
+        lims : ndarray of int64, shape (nq + 1,)
+            The results of query i are at ``lims[i]:lims[i + 1]`` of the other two.
+        distances : ndarray, shape (lims[-1],)
+            Nearest first within a query; int32 for Hamming, float32 otherwise.
+        ids : ndarray of int64, shape (lims[-1],)
+            Ties in distance go to the smaller id.
+        """
+        rows = as_code_rows(queries, self._n_bits, self._bit_order, "queries")
+        limit = float(radius)
+        if not limit >= 0:
+            raise ValueError(f"radius must be >= 0, got {radius}")
+        lims, distances, ids = self._core.range_search(
+            rows, min(limit, 3e38), as_filter(filter), as_threads(threads)
+        )
+        return lims, distances.astype(np.int32) if self._metric == "hamming" else distances, ids
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the index to one file, which :func:`bitindex.load` reads.
+
+        The file is replaced as a whole or not at all.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        with self._write_lock:
+            save(self, path)
+
+    def _writing(self) -> threading.Lock:
+        if self._mapped:
+            raise ValueError(
+                "the index is memory-mapped and cannot be changed; load it with mmap=False"
+            )
+        return self._write_lock
+
+    def _to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        meta, sections = core_to_stored(self._core)
+        return {
+            "n_bits": self._n_bits,
+            "metric": self._metric,
+            "bit_order": self._bit_order,
+            **meta,
+        }, sections
+
+    @classmethod
+    def _from_stored(
+        cls, meta: Mapping[str, Any], sections: Mapping[str, npt.NDArray[Any]], mapped: bool
+    ) -> Self:
+        index = cls(meta["n_bits"], meta["metric"], bit_order=meta["bit_order"])
+        core_from_stored(index._core, meta, sections)
+        index._mapped = mapped
+        return index

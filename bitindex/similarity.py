@@ -1,0 +1,128 @@
+"""Cosine, dot product and Euclidean distance, estimated from codes.
+
+With r_q = q - center and r_x = x - center, and codes that stand for r_x:
+
+    cosine   of rows scaled to length 1: the cosine of r_q and the code
+    dot      <q, x>      = <q, center> + <center, r_x> + <r_q, r_x>
+    l2       -|q - x|^2  = -|r_q|^2 - |r_x|^2 + 2 <r_q, r_x>
+
+Only <r_q, r_x> is estimated, by scale * <D^T r_q, b>. What depends on x alone is stored beside its
+code (a scale, an offset), what depends on q alone is added to the finished scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bitindex._bitops import pack, unpack
+from bitindex.binarize.base import Binarizer
+from bitindex.codes import Codes
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class QueryEstimates:
+    """Queries as the core scores them: weights per bit, or signs with a magnitude each."""
+
+    weights: Floats | None
+    signs: npt.NDArray[np.uint8] | None
+    magnitudes: Floats | None
+    constants: Floats | None  # added to all scores of a query
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """One way to compare embeddings; see the list ``SIMILARITIES``."""
+
+    name: str
+    unit_rows: bool  # rows and queries are scaled to length 1 first
+    needs_scales: bool  # codes without factors get a scale of their own
+    squared_l2: bool
+
+    def prepare(self, rows: Floats) -> Floats:
+        """Return rows as they are encoded, searched and stored."""
+        if not self.unit_rows:
+            return rows
+        norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+        norms[norms == 0] = 1.0  # a zero row has cosine 0 with everything
+        return np.asarray(rows / norms[:, np.newaxis], np.float32)
+
+    def has_scales(self, binarizer: Binarizer) -> bool:
+        """Tell whether a scale is stored beside each code."""
+        return self.needs_scales or binarizer.has_factors
+
+    def has_offsets(self, binarizer: Binarizer) -> bool:
+        """Tell whether an offset is stored beside each code."""
+        return self.squared_l2 or (self.has_scales(binarizer) and bool(binarizer.center_.any()))
+
+    def scales(self, binarizer: Binarizer, rows: Floats, codes: Codes) -> Floats | None:
+        """Return the scale of each code, shape (n,), or None if none is stored.
+
+        The unbiased length |r|^2 / <D b, r> of RaBitQ (Gao & Long, SIGMOD 2024).
+        """
+        if not self.has_scales(binarizer):
+            return None
+        if codes.factors is not None:
+            return np.ascontiguousarray(codes.factors[:, 0])
+        directions = rows - binarizer.center_
+        signs = np.where(unpack(codes.packed, codes.n_bits), np.float32(1), np.float32(-1))
+        projected = _row_dots(binarizer.query_weights(directions), signs)
+        squared = _row_dots(directions, directions)
+        positive = projected > 0
+        return np.divide(squared, projected, out=np.zeros_like(squared), where=positive).astype(
+            np.float32
+        )
+
+    def offsets(self, binarizer: Binarizer, rows: Floats) -> Floats | None:
+        """Return the offset of each code, shape (n,), or None if none is stored."""
+        if not self.has_offsets(binarizer):
+            return None
+        directions = rows - binarizer.center_
+        if self.squared_l2:
+            return (-_row_dots(directions, directions)).astype(np.float32)
+        return (directions @ binarizer.center_).astype(np.float32)
+
+    def queries(self, binarizer: Binarizer, queries: Floats) -> QueryEstimates:
+        """Return prepared queries as the core scores them."""
+        scaled = self.has_scales(binarizer)
+        directions = queries - binarizer.center_
+        weights = binarizer.query_weights(directions)
+        factor = np.full(len(queries), 2.0 if self.squared_l2 else 1.0)
+        constants: npt.NDArray[np.float64] | None = None
+        if self.squared_l2:
+            constants = -_row_dots(directions, directions)
+        elif scaled:
+            constants = queries.astype(np.float64) @ binarizer.center_
+        else:
+            lengths = np.sqrt(_row_dots(weights, weights) * binarizer.n_bits_)
+            factor = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        added = None if constants is None else constants.astype(np.float32)
+        if not binarizer.binary_queries:
+            weights = np.ascontiguousarray(weights * factor[:, np.newaxis], dtype=np.float32)
+            return QueryEstimates(weights, None, None, added)
+        if scaled:
+            absolute = np.abs(weights).sum(axis=1, dtype=np.float64)
+            squares = _row_dots(weights, weights)
+            factor *= np.divide(squares, absolute, out=np.zeros_like(squares), where=absolute > 0)
+        else:
+            factor = np.full(len(queries), 1.0 / binarizer.n_bits_)
+        return QueryEstimates(None, pack(weights > 0), factor.astype(np.float32), added)
+
+
+def _row_dots(a: Floats, b: Floats) -> npt.NDArray[np.float64]:
+    return np.asarray(np.einsum("ij,ij->i", a, b, dtype=np.float64))
+
+
+# THE list of similarities.
+SIMILARITIES = {
+    similarity.name: similarity
+    for similarity in (
+        Similarity("cosine", unit_rows=True, needs_scales=False, squared_l2=False),
+        Similarity("dot", unit_rows=False, needs_scales=True, squared_l2=False),
+        Similarity("l2", unit_rows=False, needs_scales=True, squared_l2=True),
+    )
+}

@@ -1,0 +1,113 @@
+// The kernels of one instruction set as array functions, so that tests can compare them all.
+#include <pybind11/stl.h>
+
+#include <optional>
+
+#include "arrays.h"
+#include "bindings.h"
+#include "codes/aligned.h"
+#include "kernels/dispatch.h"
+
+namespace bitindex {
+namespace {
+
+using Bytes = Array<uint8_t>;
+using Counts = Array<uint32_t>;
+using CountFunction = decltype(KernelTable::xor_count_rows);
+
+class Kernels {
+ public:
+  explicit Kernels(const std::string& name) : table_(kernels_named(name)) {}
+
+  std::string name() const { return table_.name; }
+
+  Counts popcount_rows(const Bytes& rows) const {
+    auto counts = new_array<uint32_t>({rows_of(rows, n_bytes_of(rows), "rows")});
+    table_.popcount_rows(rows.data(), size_of(counts), n_bytes_of(rows), counts.mutable_data());
+    return counts;
+  }
+
+  template <CountFunction KernelTable::* kFunction>
+  Counts count_rows(const Bytes& query, const Bytes& rows) const {
+    auto counts = new_array<uint32_t>({rows_of(rows, size_of(query), "rows")});
+    (table_.*kFunction)(query.data(), rows.data(), size_of(counts), size_of(query),
+                        counts.mutable_data());
+    return counts;
+  }
+
+  Counts table_sums(const Bytes& rows, const Bytes& table, uint32_t max_pair) const {
+    const size_t n_bytes = size_of(table) / 32, n_rows = rows_of(rows, n_bytes, "rows");
+    const size_t n_blocks = (n_rows + table_.block_rows - 1) / table_.block_rows;
+    const size_t padded_rows = n_blocks * table_.block_rows;
+    const AlignedBytes blocks = make_aligned(2 * n_bytes * padded_rows);
+    table_.transpose_rows(rows.data(), n_rows, n_bytes, blocks.get());
+    std::vector<uint32_t> sums(padded_rows);
+    table_.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, sums.data());
+    return Counts(static_cast<py::ssize_t>(n_rows), sums.data());
+  }
+
+  Counts select_rows(const Counts& sums, float alpha, float gamma, float beta, float limit,
+                     const OptionalArray<float>& scale, const OptionalArray<float>& offset) const {
+    const size_t n = size_of(sums);
+    const RowTest test = {alpha,
+                          gamma,
+                          beta,
+                          limit,
+                          values_of(scale, n, scale.has_value() ? 1 : 0, "scale"),
+                          values_of(offset, n, offset.has_value() ? 1 : 0, "offset")};
+    std::vector<uint32_t> positions(n + 16);
+    const size_t found = table_.select_rows(sums.data(), n, test, positions.data());
+    return Counts(static_cast<py::ssize_t>(found), positions.data());
+  }
+
+  template <class T, VectorType kType>
+  float dot(const Array<float>& query, const Array<T>& x, float scale) const {
+    values_of<T>(x, size_of(query), 1, "x");
+    return table_.dot[kType](query.data(), x.data(), scale, size_of(query));
+  }
+
+  template <class T, VectorType kType>
+  float squared_l2(const Array<float>& query, const Array<T>& x, float scale) const {
+    values_of<T>(x, size_of(query), 1, "x");
+    return table_.squared_l2[kType](query.data(), x.data(), scale, size_of(query));
+  }
+
+ private:
+  static size_t size_of(const py::array& array) { return static_cast<size_t>(array.size()); }
+  static size_t n_bytes_of(const Bytes& rows) {
+    return rows.ndim() == 2 ? static_cast<size_t>(rows.shape(1)) : 0;
+  }
+
+  const KernelTable& table_;
+};
+
+}  // namespace
+
+void bind_kernels(py::module_& module) {
+  module.def("compiled_isas", &compiled_isas);
+  module.def("supported_isas", &supported_isas);
+  module.def("active_isa", [] { return std::string(active_kernels().name); });
+  module.def("use_isa", &use_isa, py::arg("name"));
+
+  const auto query = py::arg("query").noconvert(), rows = py::arg("rows").noconvert();
+  const auto x = py::arg("x").noconvert();
+  py::class_<Kernels>(module, "Kernels")
+      .def(py::init<const std::string&>(), py::arg("name"))
+      .def_property_readonly("name", &Kernels::name)
+      .def("popcount_rows", &Kernels::popcount_rows, rows)
+      .def("xor_count_rows", &Kernels::count_rows<&KernelTable::xor_count_rows>, query, rows)
+      .def("and_count_rows", &Kernels::count_rows<&KernelTable::and_count_rows>, query, rows)
+      .def("table_sums", &Kernels::table_sums, rows, py::arg("table").noconvert(),
+           py::arg("max_pair"))
+      .def("select_rows", &Kernels::select_rows, py::arg("sums").noconvert(), py::kw_only(),
+           py::arg("alpha"), py::arg("gamma"), py::arg("beta"), py::arg("limit"),
+           py::arg("scale") = py::none(), py::arg("offset") = py::none())
+      .def("dot", &Kernels::dot<float, kFloat32>, query, x, py::arg("scale"))
+      .def("dot", &Kernels::dot<uint16_t, kFloat16>, query, x, py::arg("scale"))
+      .def("dot", &Kernels::dot<int8_t, kInt8>, query, x, py::arg("scale"))
+      .def("squared_l2", &Kernels::squared_l2<float, kFloat32>, query, x, py::arg("scale"))
+      .def("squared_l2", &Kernels::squared_l2<uint16_t, kFloat16>, query, x, py::arg("scale"))
+      .def("squared_l2", &Kernels::squared_l2<int8_t, kInt8>, query, x, py::arg("scale"));
+}
+
+}  // namespace bitindex

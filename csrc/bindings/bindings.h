@@ -1,0 +1,14 @@
+// One function per file of this folder; module.cpp calls each.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace bitindex {
+
+void bind_errors(pybind11::module_& module);
+void bind_flat_index(pybind11::module_& module);
+void bind_index(pybind11::module_& module);
+void bind_kernels(pybind11::module_& module);
+void bind_threads(pybind11::module_& module);
+
+}  // namespace bitindex

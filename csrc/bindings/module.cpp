@@ -1,0 +1,13 @@
+// The table of contents of bitindex._core.
+#include <pybind11/pybind11.h>
+
+#include "bindings.h"
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "The compiled core of bitindex: stateful classes.";
+  bitindex::bind_errors(module);
+  bitindex::bind_kernels(module);
+  bitindex::bind_threads(module);
+  bitindex::bind_index(module);
+  bitindex::bind_flat_index(module);
+}

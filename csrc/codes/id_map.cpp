@@ -1,0 +1,102 @@
+#include "codes/id_map.h"
+
+#include <algorithm>
+
+namespace bitindex {
+namespace {
+
+// Fibonacci hashing spreads consecutive and strided ids alike (Knuth, TAOCP vol. 3, section 6.4).
+size_t slot_of(int64_t id, size_t n_slots) noexcept {
+  return static_cast<size_t>((static_cast<uint64_t>(id) * 0x9e3779b97f4a7c15u) >> 20) &
+         (n_slots - 1);
+}
+
+}  // namespace
+
+int64_t IdMap::find(int64_t id) const noexcept {
+  if (!explicit_) return id >= 0 && static_cast<uint64_t>(id) < n_rows_ ? id : kNoRow;
+  if (slots_.empty()) {
+    const auto end = ids_.begin() + static_cast<std::ptrdiff_t>(n_rows_);
+    const auto found = std::lower_bound(ids_.begin(), end, id);
+    return found != end && *found == id ? found - ids_.begin() : kNoRow;
+  }
+  for (size_t slot = slot_of(id, slots_.size());; slot = (slot + 1) & (slots_.size() - 1)) {
+    const uint32_t row = slots_[slot];
+    if (row == kEmpty) return kNoRow;
+    if (ids_[row] == id) return row;
+  }
+}
+
+bool IdMap::continues_ascending(const int64_t* ids, size_t n) const noexcept {
+  int64_t last = n_rows_ > 0 ? id(n_rows_ - 1) : -1;
+  for (size_t i = 0; i < n; ++i) {
+    if (ids[i] <= last) return false;
+    last = ids[i];
+  }
+  return true;
+}
+
+bool IdMap::continues_row_numbers(const int64_t* ids, size_t n) const noexcept {
+  if (ids == nullptr) return next_id_ == static_cast<int64_t>(n_rows_);
+  for (size_t i = 0; i < n; ++i)
+    if (ids[i] != static_cast<int64_t>(n_rows_ + i)) return false;
+  return true;
+}
+
+void IdMap::reserve(const int64_t* ids, size_t n) {
+  if (!explicit_ && continues_row_numbers(ids, n)) return;
+  make_explicit(n_rows_ + n);
+  const bool ascending = slots_.empty() && (ids == nullptr || continues_ascending(ids, n));
+  if (!ascending && (n_rows_ + n) * 2 > slots_.size()) build_slots(n_rows_ + n);
+}
+
+void IdMap::append(const int64_t* ids, size_t n) noexcept {
+  for (size_t i = 0; i < n; ++i) {
+    const int64_t id = ids == nullptr ? next_id_ : ids[i];
+    if (explicit_) ids_.push_back(id);
+    if (!slots_.empty()) insert_slot(static_cast<uint32_t>(n_rows_));
+    ++n_rows_;
+    next_id_ = std::max(next_id_, id + 1);
+  }
+}
+
+void IdMap::keep(const std::vector<uint32_t>& rows) {
+  make_explicit(n_rows_);
+  for (size_t to = 0; to < rows.size(); ++to) ids_[to] = ids_[rows[to]];
+  ids_.resize(rows.size());
+  n_rows_ = rows.size();
+  if (slots_.empty()) return;
+  std::fill(slots_.begin(), slots_.end(), kEmpty);
+  for (size_t row = 0; row < n_rows_; ++row) insert_slot(static_cast<uint32_t>(row));
+}
+
+void IdMap::restore(const int64_t* ids, size_t n, int64_t next_id) {
+  *this = IdMap();
+  reserve(ids, n);
+  append(ids, n);
+  next_id_ = std::max(next_id_, next_id);
+}
+
+void IdMap::make_explicit(size_t room) {
+  if (ids_.capacity() < room) ids_.reserve(std::max(room, ids_.capacity() + ids_.capacity() / 2));
+  if (explicit_) return;
+  ids_.resize(n_rows_);
+  for (size_t row = 0; row < n_rows_; ++row) ids_[row] = static_cast<int64_t>(row);
+  explicit_ = true;
+}
+
+void IdMap::build_slots(size_t n_rows) {
+  size_t n_slots = 64;
+  while (n_slots < n_rows * 2) n_slots *= 2;
+  std::vector<uint32_t> slots(n_slots, kEmpty);
+  slots_.swap(slots);
+  for (size_t row = 0; row < n_rows_; ++row) insert_slot(static_cast<uint32_t>(row));
+}
+
+void IdMap::insert_slot(uint32_t row) noexcept {
+  size_t slot = slot_of(ids_[row], slots_.size());
+  while (slots_[slot] != kEmpty) slot = (slot + 1) & (slots_.size() - 1);
+  slots_[slot] = row;
+}
+
+}  // namespace bitindex

@@ -1,0 +1,74 @@
+// The rows of an index: codes and everything else that goes with a row (popcounts, factors, vectors
+// for rescoring), their ids, and marks on removed rows.
+//
+// A removed row keeps its place until a quarter of the rows are gone; then the others move
+// together, in order. Not thread safe: Index guards it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "codes/column.h"
+#include "codes/id_map.h"
+
+namespace bitindex {
+
+// An id that no row has: KeyError in Python.
+struct UnknownId : std::out_of_range {
+  explicit UnknownId(int64_t id)
+      : std::out_of_range("id " + std::to_string(id) + " is not in the index") {}
+};
+
+class RowStore {
+ public:
+  // One column per width, in bytes; a width of 0 is a column that is not there.
+  explicit RowStore(const std::vector<size_t>& widths);
+
+  size_t n_live() const noexcept { return ids_.n_rows() - n_removed_; }
+  size_t n_rows() const noexcept { return ids_.n_rows(); }
+  size_t n_columns() const noexcept { return columns_.size(); }
+  const Column& column(size_t i) const noexcept { return columns_[i]; }
+  const IdMap& ids() const noexcept { return ids_; }
+  bool is_live(size_t row) const noexcept {
+    return n_removed_ == 0 || (removed_[row / 64] >> (row % 64) & 1) == 0;
+  }
+  bool has_removed_rows() const noexcept { return n_removed_ > 0; }
+  // Bit row % 64 of word row / 64 is set where the row was removed; meaningless if none was.
+  const std::vector<uint64_t>& removed() const noexcept { return removed_; }
+
+  size_t memory_bytes() const noexcept;
+
+  // The row of an id. Throws UnknownId.
+  uint32_t row_of(int64_t id) const;
+  bool contains(int64_t id) const noexcept;
+
+  // values[c] points at n values of column c. ids may be null: the next free integers.
+  // Throws std::invalid_argument naming an id that is negative, repeated or taken, and
+  // std::length_error beyond 2^32 - 1 rows; then nothing has changed.
+  void add(size_t n, const int64_t* ids, const std::vector<const void*>& values);
+  // Throws UnknownId, or std::invalid_argument where an id is repeated; then nothing has changed.
+  void update(size_t n, const int64_t* ids, const std::vector<const void*>& values);
+  // Removes the rows with these ids and tells how many there were; unknown ids count as none.
+  size_t remove(size_t n, const int64_t* ids);
+  // Drops removed rows now.
+  void compact();
+
+  // Takes over columns that live elsewhere (null: the column is not there), and their ids.
+  void restore(size_t n, const int64_t* ids, int64_t next_id,
+               const std::vector<const uint8_t*>& columns,
+               const std::shared_ptr<const void>& owner);
+
+ private:
+  void reserve(size_t n_rows);
+  void set_row(size_t row, size_t from, const std::vector<const void*>& values) noexcept;
+
+  std::vector<Column> columns_;
+  IdMap ids_;
+  std::vector<uint64_t> removed_;  // empty until the first removal
+  size_t n_removed_ = 0;
+};
+
+}  // namespace bitindex

@@ -1,0 +1,234 @@
+#include "index/index.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <stdexcept>
+
+#include "kernels/dispatch.h"
+#include "scan/thread_pool.h"
+#include "tables/estimate.h"
+
+namespace bitindex {
+namespace {
+
+constexpr size_t kMaxBits = 65536;  // sums of table entries and set sizes stay exact in float
+
+const IndexLayout& checked(const IndexLayout& layout) {
+  if (layout.n_bits < 1 || layout.n_bits > kMaxBits)
+    throw std::invalid_argument("n_bits must be between 1 and " + std::to_string(kMaxBits) +
+                                ", got " + std::to_string(layout.n_bits));
+  return layout;
+}
+
+std::vector<size_t> column_widths(const IndexLayout& layout, const Metric& metric) {
+  std::vector<size_t> widths(kIndexColumns, 0);
+  widths[kCodes] = layout.n_bytes();
+  if (metric.row_term != nullptr) widths[kRowTerms] = sizeof(float);
+  if (layout.has_scales) widths[kScales] = sizeof(float);
+  if (layout.has_offsets) widths[kOffsets] = sizeof(float);
+  widths[kVectors] = layout.vectors.row_bytes();
+  return widths;
+}
+
+// The bits of a code's last byte that lie beyond n_bits.
+uint8_t padding_mask(size_t n_bits, bool big_endian) {
+  const unsigned used = n_bits % 8;
+  if (used == 0) return 0;
+  return static_cast<uint8_t>(big_endian ? 0xffu >> used : 0xffu << used);
+}
+
+const float* floats_or_null(const Column& column) {
+  return column.width() == 0 ? nullptr : column.floats();
+}
+
+}  // namespace
+
+Index::Index(const IndexLayout& layout)
+    : layout_(checked(layout)),
+      metric_(metric_named(layout.metric)),
+      kernels_(active_kernels()),
+      store_(column_widths(layout, metric_)) {}
+
+std::shared_lock<std::shared_mutex> Index::read_lock() const {
+  const std::lock_guard<std::mutex> turn(turnstile_);
+  return std::shared_lock<std::shared_mutex>(mutex_);
+}
+
+std::unique_lock<std::shared_mutex> Index::write_lock() {
+  const std::lock_guard<std::mutex> turn(turnstile_);
+  return std::unique_lock<std::shared_mutex>(mutex_);
+}
+
+size_t Index::size() const {
+  const auto lock = read_lock();
+  return store_.n_live();
+}
+
+size_t Index::memory_bytes() const {
+  const auto lock = read_lock();
+  return store_.memory_bytes();
+}
+
+int64_t Index::next_id() const {
+  const auto lock = read_lock();
+  return store_.ids().next_id();
+}
+
+bool Index::contains(int64_t id) const {
+  const auto lock = read_lock();
+  return store_.contains(id);
+}
+
+void Index::check_padding(const uint8_t* codes, size_t n, const char* what) const {
+  const uint8_t mask = padding_mask(layout_.n_bits, layout_.big_endian);
+  const size_t n_bytes = layout_.n_bytes();
+  for (size_t i = 0; mask != 0 && i < n; ++i)
+    if ((codes[(i + 1) * n_bytes - 1] & mask) != 0)
+      throw std::invalid_argument(
+          std::string(what) + " must have zero bits beyond n_bits=" +
+          std::to_string(layout_.n_bits) + ", got a set padding bit in row " + std::to_string(i) +
+          " (is bit_order='" + (layout_.big_endian ? "big" : "little") + "' right?)");
+}
+
+std::vector<const void*> Index::column_values(const NewRows& rows,
+                                              std::vector<float>& row_terms) const {
+  if (metric_.row_term != nullptr) {
+    std::vector<uint32_t> popcounts(rows.n);
+    kernels_.popcount_rows(rows.codes, rows.n, layout_.n_bytes(), popcounts.data());
+    row_terms.resize(rows.n);
+    std::transform(popcounts.begin(), popcounts.end(), row_terms.begin(), metric_.row_term);
+  }
+  return {rows.codes, row_terms.data(), rows.scales, rows.offsets, rows.vectors};
+}
+
+void Index::add(const NewRows& rows) {
+  check_padding(rows.codes, rows.n, "codes");
+  std::vector<float> row_terms;
+  const auto values = column_values(rows, row_terms);
+  const auto lock = write_lock();
+  store_.add(rows.n, rows.ids, values);
+}
+
+void Index::update(const NewRows& rows) {
+  check_padding(rows.codes, rows.n, "codes");
+  std::vector<float> row_terms;
+  const auto values = column_values(rows, row_terms);
+  const auto lock = write_lock();
+  store_.update(rows.n, rows.ids, values);
+}
+
+size_t Index::remove(const int64_t* ids, size_t n) {
+  const auto lock = write_lock();
+  return store_.remove(n, ids);
+}
+
+void Index::compact() {
+  const auto lock = write_lock();
+  store_.compact();
+}
+
+void Index::get(const int64_t* ids, size_t n, uint8_t* codes) const {
+  const auto lock = read_lock();
+  const Column& column = store_.column(kCodes);
+  for (size_t i = 0; i < n; ++i)
+    std::memcpy(codes + i * column.width(), column.row(store_.row_of(ids[i])), column.width());
+}
+
+std::vector<int64_t> Index::ids() const {
+  const auto lock = read_lock();
+  std::vector<int64_t> ids;
+  ids.reserve(store_.n_live());
+  for (size_t row = 0; row < store_.n_rows(); ++row)
+    if (store_.is_live(row)) ids.push_back(store_.ids().id(row));
+  return ids;
+}
+
+template <class Find>
+auto Index::with_scan(const SearchOptions& options, Find find) const {
+  Cancel cancel(options.poll);
+  const size_t n_threads = options.n_threads != 0 ? options.n_threads : default_threads();
+  const auto lock = read_lock();
+  const RowFilter filter(store_, options.filter);
+  return find(Scan{store_, kernels_, filter, n_threads, cancel});
+}
+
+void Index::search(const uint8_t* queries, size_t n_queries, size_t k, const SearchOptions& options,
+                   const ResultRows& results) const {
+  check_padding(queries, n_queries, "queries");
+  with_scan(options, [&](const Scan& scan) {
+    const auto score = metric_.score(kernels_, queries, n_queries, layout_.n_bytes(),
+                                     floats_or_null(store_.column(kRowTerms)));
+    const size_t found = std::min(k, scan.filter.n_allowed());
+    write_results(find_nearest(scan, *score, n_queries, found), k, false, results);
+  });
+}
+
+WithinResult Index::range_search(const uint8_t* queries, size_t n_queries, float radius,
+                                 const SearchOptions& options) const {
+  check_padding(queries, n_queries, "queries");
+  return with_scan(options, [&](const Scan& scan) {
+    const auto score = metric_.score(kernels_, queries, n_queries, layout_.n_bytes(),
+                                     floats_or_null(store_.column(kRowTerms)));
+    const CandidateLists lists = find_within(scan, *score, n_queries, radius);
+    WithinResult result;
+    result.limits.push_back(0);
+    for (const std::vector<Candidate>& list : lists) {
+      for (const Candidate& candidate : list) {
+        result.ids.push_back(store_.ids().id(candidate.row));
+        result.keys.push_back(candidate.key);
+      }
+      result.limits.push_back(static_cast<int64_t>(result.ids.size()));
+    }
+    return result;
+  });
+}
+
+void Index::search_estimates(const EstimateQueries& queries, size_t k, size_t n_candidates,
+                             const VectorQueries* rescoring, const SearchOptions& options,
+                             const ResultRows& results) const {
+  with_scan(options, [&](const Scan& scan) {
+    const float* scales = floats_or_null(store_.column(kScales));
+    const float* offsets = floats_or_null(store_.column(kOffsets));
+    std::unique_ptr<Score> score;
+    if (queries.weights != nullptr)
+      score = std::make_unique<WeightScore>(queries.weights, queries.n, layout_.n_bits,
+                                            layout_.big_endian, scales, offsets);
+    else
+      score = std::make_unique<SignScore>(queries.signs, queries.magnitudes, queries.n,
+                                          layout_.n_bits, scales, offsets);
+    const size_t wanted = rescoring != nullptr ? std::max(k, n_candidates) : k;
+    const size_t found = std::min(k == 0 ? 0 : wanted, scan.filter.n_allowed());
+    CandidateLists lists = find_nearest(scan, *score, queries.n, found);
+    if (rescoring != nullptr)
+      rescore(scan, store_.column(kVectors), layout_.vectors, *rescoring, k, lists);
+    write_results(lists, k, true, results);
+  });
+}
+
+void Index::write_results(const CandidateLists& lists, size_t k, bool similarities,
+                          const ResultRows& results) const {
+  const float sign = similarities ? -1.0f : 1.0f;
+  for (size_t q = 0; q < lists.size(); ++q)
+    for (size_t i = 0; i < k; ++i) {
+      const size_t to = q * k + i;
+      const bool found = i < lists[q].size();
+      results.ids[to] = found ? store_.ids().id(lists[q][i].row) : -1;
+      const float key = found ? lists[q][i].key : std::numeric_limits<float>::infinity();
+      if (results.fractions != nullptr)
+        results.fractions[to] = sign * key;
+      else
+        results.integers[to] =
+            found ? static_cast<int32_t>(key) : std::numeric_limits<int32_t>::max();
+    }
+}
+
+void Index::restore(size_t n, const int64_t* ids, int64_t next_id,
+                    const std::vector<const uint8_t*>& columns,
+                    const std::shared_ptr<const void>& owner) {
+  check_padding(columns[kCodes], n, "codes");
+  const auto lock = write_lock();
+  store_.restore(n, ids, next_id, columns, owner);
+}
+
+}  // namespace bitindex

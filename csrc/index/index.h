@@ -1,0 +1,146 @@
+// The contract of every index kind.
+//
+// What all kinds share stands here: rows and ids, the lock, scores, filters, rescoring, the order
+// and padding of results. A kind only says which rows to look at: find_nearest and find_within.
+//
+// Thread safe: searches run together, a writer runs alone, and a search sees the state before or
+// after a write. A call that throws has changed nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "codes/row_store.h"
+#include "scan/rescore.h"
+#include "scan/row_filter.h"
+#include "scan/scan.h"
+#include "tables/metric.h"
+
+namespace bitindex {
+
+struct IndexLayout {
+  size_t n_bits = 0;
+  bool big_endian = true;  // bit 0 of a code is the highest bit of its first byte
+  std::string metric = "hamming";
+  // Numbers kept beside each code for estimated similarities (see tables/estimate.h).
+  bool has_scales = false;
+  bool has_offsets = false;
+  VectorLayout vectors;
+
+  size_t n_bytes() const noexcept { return (n_bits + 7) / 8; }
+};
+
+// The columns of an index; a column that the layout does not need has width 0.
+enum IndexColumn : size_t { kCodes, kRowTerms, kScales, kOffsets, kVectors, kIndexColumns };
+
+// Rows to store. Pointers to columns that the layout lacks are null.
+struct NewRows {
+  size_t n = 0;
+  const int64_t* ids = nullptr;  // null: the next free integers (add only)
+  const uint8_t* codes = nullptr;
+  const float* scales = nullptr;
+  const float* offsets = nullptr;
+  const uint8_t* vectors = nullptr;
+};
+
+struct SearchOptions {
+  IdFilter filter;
+  size_t n_threads = 0;  // 0: the default
+  bool (*poll)() = nullptr;
+};
+
+// Where results go: n_queries rows of k entries. Short rows end in id -1 at infinite distance
+// (INT32_MAX where distances are integers) or score -infinity.
+struct ResultRows {
+  int64_t* ids;
+  int32_t* integers;  // one of the two is null
+  float* fractions;
+};
+
+struct WithinResult {
+  std::vector<int64_t> limits;  // results of query q: [limits[q], limits[q + 1])
+  std::vector<int64_t> ids;
+  std::vector<float> keys;
+};
+
+// A batch of queries for estimated similarities: floats or signs.
+struct EstimateQueries {
+  size_t n = 0;
+  const float* weights = nullptr;  // n x n_bits
+  const uint8_t* signs = nullptr;  // n x n_bytes, with n magnitudes
+  const float* magnitudes = nullptr;
+};
+
+class Index {
+ public:
+  // Throws std::invalid_argument where the layout is impossible.
+  explicit Index(const IndexLayout& layout);
+  virtual ~Index() = default;
+  Index(const Index&) = delete;
+  Index& operator=(const Index&) = delete;
+
+  const IndexLayout& layout() const noexcept { return layout_; }
+  const Metric& metric() const noexcept { return metric_; }
+  const char* isa() const noexcept { return kernels_.name; }
+  size_t size() const;
+  size_t memory_bytes() const;
+  int64_t next_id() const;
+  bool contains(int64_t id) const;
+
+  void add(const NewRows& rows);
+  void update(const NewRows& rows);
+  size_t remove(const int64_t* ids, size_t n);
+  void compact();
+  // Copies the codes of these ids. Throws UnknownId.
+  void get(const int64_t* ids, size_t n, uint8_t* codes) const;
+  std::vector<int64_t> ids() const;  // in row order
+
+  void search(const uint8_t* queries, size_t n_queries, size_t k, const SearchOptions& options,
+              const ResultRows& results) const;
+  WithinResult range_search(const uint8_t* queries, size_t n_queries, float radius,
+                            const SearchOptions& options) const;
+  // The k most similar rows by estimate; with `rescoring`, the best n_candidates by estimate are
+  // scored again from their stored vectors.
+  void search_estimates(const EstimateQueries& queries, size_t k, size_t n_candidates,
+                        const VectorQueries* rescoring, const SearchOptions& options,
+                        const ResultRows& results) const;
+
+  // For saving: columns of a compacted index. Valid until the next write.
+  const RowStore& store() const noexcept { return store_; }
+  // For loading, into an empty index.
+  void restore(size_t n, const int64_t* ids, int64_t next_id,
+               const std::vector<const uint8_t*>& columns,
+               const std::shared_ptr<const void>& owner);
+
+ protected:
+  virtual CandidateLists find_nearest(const Scan& scan, const Score& score, size_t n_queries,
+                                      size_t k) const = 0;
+  virtual CandidateLists find_within(const Scan& scan, const Score& score, size_t n_queries,
+                                     float radius) const = 0;
+
+ private:
+  // A waiting writer holds the turnstile, so that a stream of searches cannot keep it out.
+  std::shared_lock<std::shared_mutex> read_lock() const;
+  std::unique_lock<std::shared_mutex> write_lock();
+
+  void check_padding(const uint8_t* codes, size_t n, const char* what) const;
+  std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
+  template <class Find>
+  auto with_scan(const SearchOptions& options, Find find) const;
+  void write_results(const CandidateLists& lists, size_t k, bool similarities,
+                     const ResultRows& results) const;
+
+  IndexLayout layout_;
+  const Metric& metric_;
+  const KernelTable& kernels_;
+  RowStore store_;
+  mutable std::mutex turnstile_;
+  mutable std::shared_mutex mutex_;
+};
+
+}  // namespace bitindex

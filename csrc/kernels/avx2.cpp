@@ -1,0 +1,280 @@
+// Needs   AVX2, POPCNT, F16C, BMI1.
+// Method  short codes: POPCNT on 64-bit words with the query in registers; long codes: nibble
+// counts
+//         by VPSHUFB. Tables: 32 look-ups of 4 bits by one VPSHUFB, summed in 8, 16 and 32 bits.
+// Source  Mula, Kurz, Lemire, "Faster population counts using AVX2 instructions", 2018;
+//         Andre, Kermarrec, Le Scouarnec, "Accelerated nearest neighbor search with Quick ADC",
+//         2017.
+#if defined(__x86_64__) || defined(_M_X64)
+
+#include <immintrin.h>
+
+#include "kernel_table.h"
+#include "remainders.h"
+#include "target.h"
+
+BITINDEX_BEGIN_TARGET("avx2,bmi,popcnt,f16c")
+
+#include "vector_kernels.h"
+
+namespace bitindex {
+namespace {
+
+__m256i load(const void* p) noexcept { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+
+__m128i load128(const void* p) noexcept { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+
+__m128i load64x1(const void* p) noexcept { return _mm_loadl_epi64(static_cast<const __m128i*>(p)); }
+
+void store(void* p, __m256i x) noexcept { _mm256_storeu_si256(static_cast<__m256i*>(p), x); }
+
+struct Xor {
+  static uint64_t apply(uint64_t a, uint64_t b) noexcept { return a ^ b; }
+  static __m256i apply(__m256i a, __m256i b) noexcept { return _mm256_xor_si256(a, b); }
+};
+struct And {
+  static uint64_t apply(uint64_t a, uint64_t b) noexcept { return a & b; }
+  static __m256i apply(__m256i a, __m256i b) noexcept { return _mm256_and_si256(a, b); }
+};
+struct RowOnly {
+  static uint64_t apply(uint64_t, uint64_t row) noexcept { return row; }
+  static __m256i apply(__m256i, __m256i row) noexcept { return row; }
+};
+
+uint32_t count_bits(uint64_t x) noexcept { return static_cast<uint32_t>(_mm_popcnt_u64(x)); }
+
+__m256i count_bits_u8x32(__m256i x) noexcept {
+  const __m256i bits_of_nibble =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+  const __m256i nibble = _mm256_set1_epi8(15);
+  return _mm256_add_epi8(
+      _mm256_shuffle_epi8(bits_of_nibble, _mm256_and_si256(x, nibble)),
+      _mm256_shuffle_epi8(bits_of_nibble, _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble)));
+}
+
+template <class Op, size_t kWords>
+void count_words(const uint8_t* query, const uint8_t* rows, size_t n_rows,
+                 uint32_t* counts) noexcept {
+  uint64_t query_words[kWords];
+  for (size_t w = 0; w < kWords; ++w) query_words[w] = load64(query + 8 * w);
+  for (size_t i = 0; i < n_rows; ++i, rows += 8 * kWords) {
+    uint32_t count = 0;
+    for (size_t w = 0; w < kWords; ++w)
+      count += count_bits(Op::apply(query_words[w], load64(rows + 8 * w)));
+    counts[i] = count;
+  }
+}
+
+template <class Op>
+void count_short_codes(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t n_bytes,
+                       uint32_t* counts) noexcept {
+  const size_t whole = n_bytes & ~size_t{7};
+  const uint64_t query_tail = whole < n_bytes ? load_tail(query, n_bytes) : 0;
+  for (size_t i = 0; i < n_rows; ++i, rows += n_bytes) {
+    uint32_t count = 0;
+    for (size_t c = 0; c < whole; c += 8)
+      count += count_bits(Op::apply(load64(query + c), load64(rows + c)));
+    if (whole < n_bytes) count += count_bits(Op::apply(query_tail, load_tail(rows, n_bytes)));
+    counts[i] = count;
+  }
+}
+
+// For n_bytes >= 32. The last vector overlaps the one before; a mask keeps its new bytes.
+template <class Op>
+void count_long_codes(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t n_bytes,
+                      uint32_t* counts) noexcept {
+  alignas(32) uint8_t is_new[64] = {};
+  std::memset(is_new + 32, 0xff, 32);
+  const size_t whole = n_bytes & ~size_t{31};
+  const __m256i tail_mask = load(is_new + (n_bytes - whole));
+  const auto count_u64x4 = [=](const uint8_t* row, size_t c, __m256i mask) noexcept {
+    const __m256i bits = _mm256_and_si256(Op::apply(load(query + c), load(row + c)), mask);
+    return _mm256_sad_epu8(count_bits_u8x32(bits), _mm256_setzero_si256());
+  };
+  for (size_t i = 0; i < n_rows; ++i, rows += n_bytes) {
+    __m256i sum_u64x4 = _mm256_setzero_si256();
+    for (size_t c = 0; c < whole; c += 32)
+      sum_u64x4 = _mm256_add_epi64(sum_u64x4, count_u64x4(rows, c, _mm256_set1_epi8(-1)));
+    if (whole < n_bytes)
+      sum_u64x4 = _mm256_add_epi64(sum_u64x4, count_u64x4(rows, n_bytes - 32, tail_mask));
+    const __m128i halves_u64x2 =
+        _mm_add_epi64(_mm256_castsi256_si128(sum_u64x4), _mm256_extracti128_si256(sum_u64x4, 1));
+    counts[i] =
+        static_cast<uint32_t>(_mm_cvtsi128_si64(halves_u64x2) + _mm_extract_epi64(halves_u64x2, 1));
+  }
+}
+
+template <class Op>
+void count_rows(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t n_bytes,
+                uint32_t* counts) noexcept {
+  switch (n_bytes) {
+    case 8:
+      return count_words<Op, 1>(query, rows, n_rows, counts);
+    case 16:
+      return count_words<Op, 2>(query, rows, n_rows, counts);
+    case 24:
+      return count_words<Op, 3>(query, rows, n_rows, counts);
+    case 32:
+      return count_words<Op, 4>(query, rows, n_rows, counts);
+    case 48:
+      return count_words<Op, 6>(query, rows, n_rows, counts);
+    case 64:
+      return count_words<Op, 8>(query, rows, n_rows, counts);
+  }
+  if (n_bytes < 32) return count_short_codes<Op>(query, rows, n_rows, n_bytes, counts);
+  count_long_codes<Op>(query, rows, n_rows, n_bytes, counts);
+}
+
+void popcount_rows(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint32_t* counts) noexcept {
+  if (n_rows > 0) count_rows<RowOnly>(rows, rows, n_rows, n_bytes, counts);
+}
+
+// Interleaves the bytes of rows r and r + 8. With 4 bits of row number before 4 bits of column
+// number, an address is rotated by one bit, so that four rounds swap rows and columns.
+void interleave(const __m256i* from, __m256i* to) noexcept {
+  for (size_t r = 0; r < 8; ++r) {
+    to[2 * r] = _mm256_unpacklo_epi8(from[r], from[r + 8]);
+    to[2 * r + 1] = _mm256_unpackhi_epi8(from[r], from[r + 8]);
+  }
+}
+
+struct Bytes {
+  using Vector = __m256i;
+  using Table = __m256i;
+  static constexpr size_t kRows = 32;
+
+  static __m256i zero() noexcept { return _mm256_setzero_si256(); }
+  static __m256i load(const uint8_t* p) noexcept { return bitindex::load(p); }
+  static __m256i add(__m256i a, __m256i b) noexcept { return _mm256_add_epi8(a, b); }
+  static __m256i broadcast(const uint8_t* entries) noexcept {
+    return _mm256_broadcastsi128_si256(load128(entries));
+  }
+  static __m256i look_up(__m256i table, __m256i nibbles) noexcept {
+    return _mm256_shuffle_epi8(table, nibbles);
+  }
+
+  // Byte 4 * j + i of a vector belongs to row j + 8 * i: Sums::write then needs no shuffle.
+  static void transpose_tile(const uint8_t* rows, size_t stride, size_t n_columns,
+                             uint8_t* out) noexcept {
+    __m256i a[16], b[16];
+    for (size_t r = 0; r < 16; ++r) {
+      const uint8_t* row = rows + (8 * (r % 4) + r / 4) * stride;
+      a[r] = _mm256_inserti128_si256(_mm256_castsi128_si256(load128(row)),
+                                     load128(row + 4 * stride), 1);
+    }
+    interleave(a, b);
+    interleave(b, a);
+    interleave(a, b);
+    interleave(b, a);
+    const __m256i nibble = _mm256_set1_epi8(15);
+    for (size_t c = 0; c < 16; ++c) {
+      if (c >= n_columns) break;
+      store(out + 64 * c, _mm256_and_si256(a[c], nibble));
+      store(out + 64 * c + 32, _mm256_and_si256(_mm256_srli_epi16(a[c], 4), nibble));
+    }
+  }
+
+  // `words` adds up pairs of bytes as even + 256 * odd modulo 2^16, `odd` the odd bytes alone,
+  // which costs one operation less than to widen both.
+  struct Sums {
+    __m256i words, odd;
+
+    void clear() noexcept { words = odd = _mm256_setzero_si256(); }
+    void add(__m256i bytes) noexcept {
+      words = _mm256_add_epi16(words, bytes);
+      odd = _mm256_add_epi16(odd, _mm256_srli_epi16(bytes, 8));
+    }
+    void write(uint32_t* sums, bool add_to_sums) const noexcept {
+      const __m256i even = _mm256_sub_epi16(words, _mm256_slli_epi16(odd, 8));
+      const __m256i low_half = _mm256_set1_epi32(0xffff);
+      const __m256i sums_u32x8[4] = {_mm256_and_si256(even, low_half),
+                                     _mm256_and_si256(odd, low_half), _mm256_srli_epi32(even, 16),
+                                     _mm256_srli_epi32(odd, 16)};
+      for (size_t j = 0; j < 4; ++j) {
+        const __m256i before = add_to_sums ? bitindex::load(sums + 8 * j) : _mm256_setzero_si256();
+        store(sums + 8 * j, _mm256_add_epi32(sums_u32x8[j], before));
+      }
+    }
+  };
+};
+
+struct Floats {
+  __m256 low, high;
+
+  static Floats zero() noexcept { return set(0.0f); }
+  static Floats set(float x) noexcept { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static Floats load(const float* x) noexcept {
+    return {_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8)};
+  }
+  static Floats load(const uint16_t* x) noexcept {
+    return {_mm256_cvtph_ps(load128(x)), _mm256_cvtph_ps(load128(x + 8))};
+  }
+  static Floats load(const int8_t* x) noexcept {
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load64x1(x))),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load64x1(x + 8)))};
+  }
+  static Floats from_ints(const uint32_t* x) noexcept {
+    return {_mm256_cvtepi32_ps(bitindex::load(x)), _mm256_cvtepi32_ps(bitindex::load(x + 8))};
+  }
+};
+
+Floats operator+(Floats a, Floats b) noexcept {
+  return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+}
+Floats operator-(Floats a, Floats b) noexcept {
+  return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
+}
+Floats operator*(Floats a, Floats b) noexcept {
+  return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+
+float add_lanes(Floats x) noexcept {
+  const __m256 sum_f32x8 = _mm256_add_ps(x.low, x.high);
+  __m128 sum = _mm_add_ps(_mm256_castps256_ps128(sum_f32x8), _mm256_extractf128_ps(sum_f32x8, 1));
+  sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+  return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+}
+
+struct Mask {
+  __m256 low, high;
+};
+
+Mask at_most(Floats a, Floats b) noexcept {
+  return {_mm256_cmp_ps(a.low, b.low, _CMP_LE_OQ), _mm256_cmp_ps(a.high, b.high, _CMP_LE_OQ)};
+}
+
+bool any(Mask a, Mask b) noexcept {
+  return _mm256_movemask_ps(
+             _mm256_or_ps(_mm256_or_ps(a.low, a.high), _mm256_or_ps(b.low, b.high))) != 0;
+}
+
+size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
+  uint32_t rows =
+      static_cast<uint32_t>(_mm256_movemask_ps(mask.low) | _mm256_movemask_ps(mask.high) << 8);
+  size_t found = 0;
+  for (; rows != 0; rows &= rows - 1)
+    positions[found++] = static_cast<uint32_t>(first) + _tzcnt_u32(rows);
+  return found;
+}
+
+}  // namespace
+
+extern const KernelTable kAvx2Kernels;
+const KernelTable kAvx2Kernels = {
+    "avx2",
+    popcount_rows,
+    count_rows<Xor>,
+    count_rows<And>,
+    Bytes::kRows,
+    transpose_rows<Bytes>,
+    table_sums<Bytes>,
+    select_rows<Floats>,
+    {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
+    {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},
+};
+
+}  // namespace bitindex
+
+BITINDEX_END_TARGET
+
+#endif

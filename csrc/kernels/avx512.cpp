@@ -1,0 +1,268 @@
+// Needs   AVX-512 F, BW, DQ, VL and VPOPCNTDQ (Ice Lake, Zen 4 and later).
+// Method  counts: VPOPCNTQ, the sums of 8 rows formed by a tree of shuffles; tables: 64 look-ups of
+//         4 bits by one VPSHUFB, summed in 8, 16 and 32 bits. Only masked loads touch a tail.
+// Source  Mula, Kurz, Lemire, "Faster population counts using AVX2 instructions", 2018;
+//         Andre, Kermarrec, Le Scouarnec, "Accelerated nearest neighbor search with Quick ADC",
+//         2017.
+#if defined(__x86_64__) || defined(_M_X64) || defined(BITINDEX_SIMDE)
+
+#if defined(BITINDEX_SIMDE)
+#include "simde_avx512.h"  // tests run this file on CPUs without AVX-512
+#else
+#include <immintrin.h>
+#endif
+
+#include <cstring>
+
+#include "kernel_table.h"
+#include "target.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC 12 warns of the undefined vectors inside its own AVX-512 intrinsics (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+
+BITINDEX_BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,popcnt")
+
+#include "vector_kernels.h"
+
+namespace bitindex {
+namespace {
+
+__m512i load(const void* p) noexcept { return _mm512_loadu_si512(p); }
+__m128i load128(const void* p) noexcept { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+void store(void* p, __m512i x) noexcept { _mm512_storeu_si512(p, x); }
+
+struct Xor {
+  static __m512i apply(__m512i a, __m512i b) noexcept { return _mm512_xor_si512(a, b); }
+};
+struct And {
+  static __m512i apply(__m512i a, __m512i b) noexcept { return _mm512_and_si512(a, b); }
+};
+struct RowOnly {
+  static __m512i apply(__m512i, __m512i row) noexcept { return row; }
+};
+
+// Sums of neighbouring 64-bit lanes: a01 b01 a23 b23 a45 b45 a67 b67.
+__m512i add_lanes_u64(__m512i a, __m512i b) noexcept {
+  return _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+}
+
+// Sums of neighbouring 128-bit lanes, each of two 64-bit sums: a01 a23 b01 b23.
+__m512i add_lanes_u64x2(__m512i a, __m512i b) noexcept {
+  return _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
+}
+
+template <class Op>
+void count_any(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t n_bytes,
+               uint32_t* counts) noexcept {
+  const size_t whole = n_bytes & ~size_t{63};
+  const __mmask64 tail = (uint64_t{1} << (n_bytes - whole)) - 1;
+  const __m512i query_tail = _mm512_maskz_loadu_epi8(tail, query + whole);
+  for (size_t i = 0; i < n_rows; i += 8, rows += 8 * n_bytes) {
+    const size_t here = n_rows - i < 8 ? n_rows - i : 8;
+    __m512i count_u64x8[8];
+    for (size_t r = 0; r < 8; ++r) {
+      const uint8_t* row = rows + (r < here ? r : 0) * n_bytes;
+      __m512i count = _mm512_setzero_si512();
+      for (size_t c = 0; c < whole; c += 64)
+        count =
+            _mm512_add_epi64(count, _mm512_popcnt_epi64(Op::apply(load(query + c), load(row + c))));
+      if (tail != 0) {
+        const __m512i row_tail = _mm512_maskz_loadu_epi8(tail, row + whole);
+        count = _mm512_add_epi64(count, _mm512_popcnt_epi64(Op::apply(query_tail, row_tail)));
+      }
+      count_u64x8[r] = count;
+    }
+    for (size_t r = 0; r < 4; ++r)
+      count_u64x8[r] = add_lanes_u64(count_u64x8[2 * r], count_u64x8[2 * r + 1]);
+    const __m512i sum_u64x8 = add_lanes_u64x2(add_lanes_u64x2(count_u64x8[0], count_u64x8[1]),
+                                              add_lanes_u64x2(count_u64x8[2], count_u64x8[3]));
+    const __mmask8 present = static_cast<__mmask8>((1u << here) - 1);
+    _mm256_mask_storeu_epi32(counts + i, present, _mm512_cvtepi64_epi32(sum_u64x8));
+  }
+}
+
+// The same tree, entered later, for rows of which 8, 4 or 2 fill a vector.
+template <class Op, size_t kBytes>
+void count_packed(const uint8_t* query, const uint8_t* rows, size_t n_rows,
+                  uint32_t* counts) noexcept {
+  uint8_t repeated[64];
+  for (size_t c = 0; c < 64; c += kBytes) std::memcpy(repeated + c, query, kBytes);
+  const __m512i queries = load(repeated);
+  const auto count_u64x8 = [=](const uint8_t* p) noexcept {
+    return _mm512_popcnt_epi64(Op::apply(queries, load(p)));
+  };
+  size_t i = 0;
+  for (; i + 8 <= n_rows; i += 8, rows += 8 * kBytes) {
+    __m512i sum_u64x8 = count_u64x8(rows);
+    if (kBytes == 16) {
+      sum_u64x8 = add_lanes_u64(sum_u64x8, count_u64x8(rows + 64));
+      sum_u64x8 = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), sum_u64x8);
+    } else if (kBytes == 32) {
+      sum_u64x8 = add_lanes_u64x2(add_lanes_u64(sum_u64x8, count_u64x8(rows + 64)),
+                                  add_lanes_u64(count_u64x8(rows + 128), count_u64x8(rows + 192)));
+      sum_u64x8 = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7), sum_u64x8);
+    }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(counts + i), _mm512_cvtepi64_epi32(sum_u64x8));
+  }
+  count_any<Op>(query, rows, n_rows - i, kBytes, counts + i);
+}
+
+template <class Op>
+void count_rows(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t n_bytes,
+                uint32_t* counts) noexcept {
+  switch (n_bytes) {
+    case 8:
+      return count_packed<Op, 8>(query, rows, n_rows, counts);
+    case 16:
+      return count_packed<Op, 16>(query, rows, n_rows, counts);
+    case 32:
+      return count_packed<Op, 32>(query, rows, n_rows, counts);
+  }
+  count_any<Op>(query, rows, n_rows, n_bytes, counts);
+}
+
+void popcount_rows(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint32_t* counts) noexcept {
+  if (n_rows > 0) count_rows<RowOnly>(rows, rows, n_rows, n_bytes, counts);
+}
+
+// Interleaves the bytes of rows r and r + 8. With 4 bits of row number before 4 bits of column
+// number, an address is rotated by one bit, so that four rounds swap rows and columns.
+void interleave(const __m512i* from, __m512i* to) noexcept {
+  for (size_t r = 0; r < 8; ++r) {
+    to[2 * r] = _mm512_unpacklo_epi8(from[r], from[r + 8]);
+    to[2 * r + 1] = _mm512_unpackhi_epi8(from[r], from[r + 8]);
+  }
+}
+
+struct Bytes {
+  using Vector = __m512i;
+  using Table = __m512i;
+  static constexpr size_t kRows = 64;
+
+  static __m512i zero() noexcept { return _mm512_setzero_si512(); }
+  static __m512i load(const uint8_t* p) noexcept { return bitindex::load(p); }
+  static __m512i add(__m512i a, __m512i b) noexcept { return _mm512_add_epi8(a, b); }
+  static __m512i broadcast(const uint8_t* entries) noexcept {
+    return _mm512_broadcast_i32x4(load128(entries));
+  }
+  static __m512i look_up(__m512i table, __m512i nibbles) noexcept {
+    return _mm512_shuffle_epi8(table, nibbles);
+  }
+
+  // Byte 4 * j + i of a vector belongs to row j + 16 * i: Sums::write then needs no shuffle.
+  static void transpose_tile(const uint8_t* rows, size_t stride, size_t n_columns,
+                             uint8_t* out) noexcept {
+    __m512i a[16], b[16];
+    for (size_t r = 0; r < 16; ++r) {
+      const uint8_t* row = rows + (16 * (r % 4) + r / 4) * stride;
+      a[r] = _mm512_castsi128_si512(load128(row));
+      a[r] = _mm512_inserti32x4(a[r], load128(row + 4 * stride), 1);
+      a[r] = _mm512_inserti32x4(a[r], load128(row + 8 * stride), 2);
+      a[r] = _mm512_inserti32x4(a[r], load128(row + 12 * stride), 3);
+    }
+    interleave(a, b);
+    interleave(b, a);
+    interleave(a, b);
+    interleave(b, a);
+    const __m512i nibble = _mm512_set1_epi8(15);
+    for (size_t c = 0; c < 16; ++c) {
+      if (c >= n_columns) break;
+      store(out + 128 * c, _mm512_and_si512(a[c], nibble));
+      store(out + 128 * c + 64, _mm512_and_si512(_mm512_srli_epi16(a[c], 4), nibble));
+    }
+  }
+
+  // `words` adds up pairs of bytes as even + 256 * odd modulo 2^16, `odd` the odd bytes alone,
+  // which costs one operation less than to widen both.
+  struct Sums {
+    __m512i words, odd;
+
+    void clear() noexcept { words = odd = _mm512_setzero_si512(); }
+    void add(__m512i bytes) noexcept {
+      words = _mm512_add_epi16(words, bytes);
+      odd = _mm512_add_epi16(odd, _mm512_srli_epi16(bytes, 8));
+    }
+    void write(uint32_t* sums, bool add_to_sums) const noexcept {
+      const __m512i even = _mm512_sub_epi16(words, _mm512_slli_epi16(odd, 8));
+      const __m512i low_half = _mm512_set1_epi32(0xffff);
+      const __m512i sums_u32x16[4] = {_mm512_and_si512(even, low_half),
+                                      _mm512_and_si512(odd, low_half), _mm512_srli_epi32(even, 16),
+                                      _mm512_srli_epi32(odd, 16)};
+      for (size_t j = 0; j < 4; ++j) {
+        const __m512i before = add_to_sums ? bitindex::load(sums + 16 * j) : _mm512_setzero_si512();
+        store(sums + 16 * j, _mm512_add_epi32(sums_u32x16[j], before));
+      }
+    }
+  };
+};
+
+struct Floats {
+  __m512 x;
+
+  static Floats zero() noexcept { return {_mm512_setzero_ps()}; }
+  static Floats set(float x) noexcept { return {_mm512_set1_ps(x)}; }
+  static Floats load(const float* x) noexcept { return {_mm512_loadu_ps(x)}; }
+  static Floats load(const uint16_t* x) noexcept {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)))};
+  }
+  static Floats load(const int8_t* x) noexcept {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load128(x)))};
+  }
+  static Floats from_ints(const uint32_t* x) noexcept {
+    return {_mm512_cvtepi32_ps(bitindex::load(x))};
+  }
+};
+
+Floats operator+(Floats a, Floats b) noexcept { return {_mm512_add_ps(a.x, b.x)}; }
+Floats operator-(Floats a, Floats b) noexcept { return {_mm512_sub_ps(a.x, b.x)}; }
+Floats operator*(Floats a, Floats b) noexcept { return {_mm512_mul_ps(a.x, b.x)}; }
+
+float add_lanes(Floats a) noexcept {
+  const __m256 sum_f32x8 =
+      _mm256_add_ps(_mm512_castps512_ps256(a.x), _mm512_extractf32x8_ps(a.x, 1));
+  __m128 sum = _mm_add_ps(_mm256_castps256_ps128(sum_f32x8), _mm256_extractf128_ps(sum_f32x8, 1));
+  sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+  return _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)));
+}
+
+struct Mask {
+  __mmask16 rows;
+};
+
+Mask at_most(Floats a, Floats b) noexcept { return {_mm512_cmp_ps_mask(a.x, b.x, _CMP_LE_OQ)}; }
+
+bool any(Mask a, Mask b) noexcept { return (a.rows | b.rows) != 0; }
+
+// Compressed in a register: a compressing store is microcode on Zen 4.
+size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
+  const __m512i rows =
+      _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)),
+                       _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+  store(positions, _mm512_maskz_compress_epi32(mask.rows, rows));
+  return static_cast<size_t>(_mm_popcnt_u32(mask.rows));
+}
+
+}  // namespace
+
+extern const KernelTable kAvx512Kernels;
+const KernelTable kAvx512Kernels = {
+    "avx512",
+    popcount_rows,
+    count_rows<Xor>,
+    count_rows<And>,
+    Bytes::kRows,
+    transpose_rows<Bytes>,
+    table_sums<Bytes>,
+    select_rows<Floats>,
+    {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
+    {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},
+};
+
+}  // namespace bitindex
+
+BITINDEX_END_TARGET
+
+#endif

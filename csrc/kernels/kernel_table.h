@@ -1,0 +1,67 @@
+// The contract of every instruction set: plain pointers in and out, no allocation, never throws.
+//
+// A file in this folder implements these functions for one instruction set and ends in one
+// `const KernelTable`. All tables give the same bits for the same input, floating point
+// included: sums of floats run over 16 interleaved lanes in the order stated below, and a
+// product is rounded before it is added (no fused multiply-add).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bitindex {
+
+// How the vectors kept for rescoring are stored.
+enum VectorType : int { kFloat32 = 0, kFloat16 = 1, kInt8 = 2 };
+constexpr int kVectorTypes = 3;
+
+// A row may be among the nearest where
+//   scale[i] * (alpha * sum[i] + gamma) + beta * offset[i] <= limit,
+// each operation rounded to float in the order written. A null `scale` means 1, a null
+// `offset` means 0. Written as a test on sums so that a scan looks at few rows one by one.
+struct RowTest {
+  float alpha;
+  float gamma;
+  float beta;
+  float limit;
+  const float* scale;
+  const float* offset;
+};
+
+struct KernelTable {
+  const char* name;
+
+  // Number of set bits in each of n_rows codes of n_bytes bytes, stored one after the other.
+  void (*popcount_rows)(const uint8_t* rows, size_t n_rows, size_t n_bytes,
+                        uint32_t* counts) noexcept;
+  // popcount(query xor row) and popcount(query and row) for each row.
+  void (*xor_count_rows)(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t n_bytes,
+                         uint32_t* counts) noexcept;
+  void (*and_count_rows)(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t n_bytes,
+                         uint32_t* counts) noexcept;
+
+  // The table scan works on blocks of `block_rows` transposed rows. A block holds, for each byte
+  // position, the low nibbles of all its rows and then the high nibbles, a byte each:
+  // 2 * n_bytes * block_rows bytes, 64-byte aligned. Rows missing from the last block read as 0.
+  size_t block_rows;
+  void (*transpose_rows)(const uint8_t* rows, size_t n_rows, size_t n_bytes,
+                         uint8_t* blocks) noexcept;
+  // sums[row] = sum over byte positions c of table[32c + low nibble] + table[32c + 16 + high
+  // nibble]. max_pair is the largest such pair of one position; it tells how long 8 bits can hold
+  // the sum. sums has n_blocks * block_rows entries.
+  void (*table_sums)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
+                     uint32_t max_pair, uint32_t* sums) noexcept;
+  // Writes the positions of the rows that pass the test, ascending; returns how many.
+  // positions has room for n + 16 entries.
+  size_t (*select_rows)(const uint32_t* sums, size_t n, const RowTest& test,
+                        uint32_t* positions) noexcept;
+
+  // <query, scale * x> and |query - scale * x|^2 for a stored vector x of d numbers, by VectorType.
+  // Lane j of 16 adds up the terms of the dimensions i with i % 16 == j, in ascending order; then
+  // lanes j and j + 8 are added, then j and j + 4, j + 2, j + 1. The dot product is scaled last.
+  float (*dot[kVectorTypes])(const float* query, const void* x, float scale, size_t d) noexcept;
+  float (*squared_l2[kVectorTypes])(const float* query, const void* x, float scale,
+                                    size_t d) noexcept;
+};
+
+}  // namespace bitindex

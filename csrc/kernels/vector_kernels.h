@@ -1,0 +1,194 @@
+// The kernels that differ between instruction sets in nothing but their vectors, written once over
+// two classes. Each instruction set defines these in an anonymous namespace, which keeps every
+// instance private to its file. Include this between BITINDEX_BEGIN_TARGET and BITINDEX_END_TARGET.
+//
+// Bytes   one byte for each of kRows rows (Vector) and a table of 16 entries (Table):
+//         zero, load, add, broadcast, look_up, transpose_tile;
+//         Sums, 16-bit sums of such bytes: clear, add, write.
+// Floats  16 floats: zero, set, load of the three vector types, from_ints, operators, add_lanes;
+//         at_most gives a Mask: any(two of them), append the positions of its rows.
+#pragma once
+
+#include "kernel_table.h"
+
+namespace bitindex {
+
+// A tile is kRows rows by 16 bytes; its columns go where Bytes::load will look for them.
+template <class Bytes>
+void transpose_rows(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t* blocks) noexcept {
+  constexpr size_t kRows = Bytes::kRows, kColumns = 16;
+  if (n_bytes == 0) return;
+  while (n_rows > 0) {
+    const size_t here = n_rows < kRows ? n_rows : kRows;
+    if (n_bytes < kColumns) {
+      // A load of 16 bytes runs into the next rows, which does no harm before the end of them all.
+      if (n_rows * n_bytes >= (kRows - 1) * n_bytes + kColumns) {
+        Bytes::transpose_tile(rows, n_bytes, n_bytes, blocks);
+      } else {
+        uint8_t copy[kRows * kColumns] = {};
+        std::memcpy(copy, rows, here * n_bytes);
+        Bytes::transpose_tile(copy, n_bytes, n_bytes, blocks);
+      }
+    } else {
+      for (size_t c = 0; c < n_bytes; c += kColumns) {
+        // The last tile starts early enough to be whole, and writes some columns again.
+        const size_t column = c + kColumns <= n_bytes ? c : n_bytes - kColumns;
+        uint8_t* out = blocks + 2 * kRows * column;
+        if (here == kRows) {
+          Bytes::transpose_tile(rows + column, n_bytes, kColumns, out);
+        } else {
+          uint8_t copy[kRows * kColumns] = {};
+          for (size_t i = 0; i < here; ++i)
+            std::memcpy(copy + kColumns * i, rows + n_bytes * i + column, kColumns);
+          Bytes::transpose_tile(copy, kColumns, kColumns, out);
+        }
+      }
+    }
+    n_rows -= here;
+    rows += here * n_bytes;
+    blocks += 2 * kRows * n_bytes;
+  }
+}
+
+// How many positions 8 and 16 bits can add up.
+struct Capacity {
+  size_t bytes, words;
+};
+
+// kBlocks blocks share each load of the table. kWide widens every look-up at once.
+template <class Bytes, size_t kBlocks, bool kWide>
+void sum_blocks(const uint8_t* blocks, size_t n_bytes, const uint8_t* table, Capacity capacity,
+                uint32_t* sums) noexcept {
+  constexpr size_t kRows = Bytes::kRows;
+  for (size_t begin = 0; begin < n_bytes; begin += capacity.words) {
+    const size_t end = n_bytes - begin < capacity.words ? n_bytes : begin + capacity.words;
+    typename Bytes::Sums sums_u16[kBlocks];
+    for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].clear();
+    for (size_t c = begin; c < end;) {
+      const size_t stop = end - c < capacity.bytes ? end : c + capacity.bytes;
+      typename Bytes::Vector sums_u8[kBlocks];
+      for (size_t b = 0; b < kBlocks; ++b) sums_u8[b] = Bytes::zero();
+      for (; c < stop; ++c) {
+        const typename Bytes::Table low_table = Bytes::broadcast(table + 32 * c);
+        const typename Bytes::Table high_table = Bytes::broadcast(table + 32 * c + 16);
+        for (size_t b = 0; b < kBlocks; ++b) {
+          const uint8_t* nibbles = blocks + 2 * kRows * (b * n_bytes + c);
+          const auto low = Bytes::look_up(low_table, Bytes::load(nibbles));
+          const auto high = Bytes::look_up(high_table, Bytes::load(nibbles + kRows));
+          if (kWide) {
+            sums_u16[b].add(low);
+            sums_u16[b].add(high);
+          } else {
+            sums_u8[b] = Bytes::add(Bytes::add(sums_u8[b], low), high);
+          }
+        }
+      }
+      if (!kWide)
+        for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].add(sums_u8[b]);
+    }
+    for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].write(sums + kRows * b, begin > 0);
+  }
+}
+
+template <class Bytes, bool kWide>
+void sum_all_blocks(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
+                    Capacity capacity, uint32_t* sums) noexcept {
+  while (n_blocks > 0) {
+    const size_t together = n_blocks >= 4 ? 4 : n_blocks >= 2 ? 2 : 1;
+    const auto sum = together == 4   ? sum_blocks<Bytes, 4, kWide>
+                     : together == 2 ? sum_blocks<Bytes, 2, kWide>
+                                     : sum_blocks<Bytes, 1, kWide>;
+    sum(blocks, n_bytes, table, capacity, sums);
+    n_blocks -= together;
+    blocks += together * 2 * Bytes::kRows * n_bytes;
+    sums += together * Bytes::kRows;
+  }
+}
+
+template <class Bytes>
+void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
+                uint32_t max_pair, uint32_t* sums) noexcept {
+  if (n_bytes == 0) {
+    std::memset(sums, 0, n_blocks * Bytes::kRows * sizeof *sums);
+    return;
+  }
+  if (max_pair == 0) max_pair = 1;
+  const Capacity capacity = {255 / max_pair, 65535 / max_pair};
+  if (capacity.bytes >= 2)
+    sum_all_blocks<Bytes, false>(blocks, n_blocks, n_bytes, table, capacity, sums);
+  else
+    sum_all_blocks<Bytes, true>(blocks, n_blocks, n_bytes, table, {capacity.words, capacity.words},
+                                sums);
+}
+
+template <class Floats, bool kScale, bool kOffset>
+size_t select_passing(const uint32_t* sums, size_t n, const RowTest& test,
+                      uint32_t* positions) noexcept {
+  const Floats alpha = Floats::set(test.alpha), gamma = Floats::set(test.gamma);
+  const Floats beta = Floats::set(test.beta), limit = Floats::set(test.limit);
+  const auto passing = [&](size_t i) noexcept {
+    Floats value = alpha * Floats::from_ints(sums + i) + gamma;
+    if (kScale) value = value * Floats::load(test.scale + i);
+    if (kOffset) value = value + beta * Floats::load(test.offset + i);
+    return at_most(value, limit);
+  };
+  size_t found = 0, i = 0;
+  for (; i + 32 <= n; i += 32) {
+    const auto first = passing(i), second = passing(i + 16);
+    if (!any(first, second)) continue;
+    found += append(first, i, positions + found);
+    found += append(second, i + 16, positions + found);
+  }
+  for (; i < n; ++i) {
+    float value = test.alpha * static_cast<float>(static_cast<int32_t>(sums[i])) + test.gamma;
+    if (kScale) value *= test.scale[i];
+    if (kOffset) value += test.beta * test.offset[i];
+    positions[found] = static_cast<uint32_t>(i);
+    found += value <= test.limit;
+  }
+  return found;
+}
+
+template <class Floats>
+size_t select_rows(const uint32_t* sums, size_t n, const RowTest& test,
+                   uint32_t* positions) noexcept {
+  if (test.scale != nullptr)
+    return test.offset != nullptr ? select_passing<Floats, true, true>(sums, n, test, positions)
+                                  : select_passing<Floats, true, false>(sums, n, test, positions);
+  return test.offset != nullptr ? select_passing<Floats, false, true>(sums, n, test, positions)
+                                : select_passing<Floats, false, false>(sums, n, test, positions);
+}
+
+// Calls add(query, x) for 16 dimensions after the other; the last are filled up with zeros.
+template <class Floats, class T, class Add>
+void for_each_16(const float* query, const T* x, size_t d, Add add) noexcept {
+  size_t i = 0;
+  for (; i + 16 <= d; i += 16) add(Floats::load(query + i), Floats::load(x + i));
+  if (i == d) return;
+  float query_tail[16] = {};
+  T x_tail[16] = {};
+  std::memcpy(query_tail, query + i, (d - i) * sizeof *query);
+  std::memcpy(x_tail, x + i, (d - i) * sizeof *x);
+  add(Floats::load(query_tail), Floats::load(x_tail));
+}
+
+template <class Floats, class T>
+float dot(const float* query, const void* x, float scale, size_t d) noexcept {
+  Floats sum = Floats::zero();
+  for_each_16<Floats>(query, static_cast<const T*>(x), d,
+                      [&](Floats q, Floats y) noexcept { sum = sum + q * y; });
+  return add_lanes(sum) * scale;
+}
+
+template <class Floats, class T>
+float squared_l2(const float* query, const void* x, float scale, size_t d) noexcept {
+  const Floats scales = Floats::set(scale);
+  Floats sum = Floats::zero();
+  for_each_16<Floats>(query, static_cast<const T*>(x), d, [&](Floats q, Floats y) noexcept {
+    const Floats difference = q - scales * y;
+    sum = sum + difference * difference;
+  });
+  return add_lanes(sum);
+}
+
+}  // namespace bitindex

@@ -1,0 +1,36 @@
+// The scan: every allowed row against every query, nearest rows kept.
+//
+// Work is cut into query groups and row ranges, so that one query and ten thousand both use all
+// threads. The result does not depend on the cut.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "codes/row_store.h"
+#include "kernels/kernel_table.h"
+#include "scan/cancel.h"
+#include "scan/row_filter.h"
+#include "scan/top_k.h"
+#include "tables/score.h"
+
+namespace bitindex {
+
+struct Scan {
+  const RowStore& store;  // column 0 holds the codes
+  const KernelTable& kernels;
+  const RowFilter& filter;
+  size_t n_threads;
+  Cancel& cancel;
+};
+
+// For each query its candidates, nearest first, ties by smaller id.
+using CandidateLists = std::vector<std::vector<Candidate>>;
+
+// The k nearest allowed rows, or all of them where there are fewer.
+CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k);
+
+// All allowed rows whose key is at most `radius`.
+CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius);
+
+}  // namespace bitindex

@@ -1,0 +1,74 @@
+// The k nearest rows seen so far, in a bounded buffer: candidates are appended, and when the buffer
+// is full the k best are selected and the limit for further candidates drops.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "codes/id_map.h"
+
+namespace bitindex {
+
+struct Candidate {
+  float key;
+  uint32_t row;
+};
+
+// Nearer first; ties to the smaller id.
+class NearerFirst {
+ public:
+  explicit NearerFirst(const IdMap& ids) : ids_(ids), by_row_(ids.ascending()) {}
+
+  bool by_row() const noexcept { return by_row_; }
+  bool operator()(const Candidate& a, const Candidate& b) const noexcept {
+    if (a.key != b.key) return a.key < b.key;
+    return by_row_ ? a.row < b.row : ids_.id(a.row) < ids_.id(b.row);
+  }
+
+ private:
+  const IdMap& ids_;
+  bool by_row_;
+};
+
+class TopK {
+ public:
+  TopK(size_t k, const NearerFirst& nearer_first) : k_(k), nearer_first_(nearer_first) {}
+
+  // No row with a larger key can be among the k nearest. Rows must come in ascending order: where
+  // ids ascend with them, a later row with the key of the k-th nearest is too late.
+  float limit() const noexcept { return limit_; }
+
+  void push(float key, uint32_t row) {
+    if (!(key <= limit_)) return;
+    candidates_.push_back({key, row});
+    if (candidates_.size() >= 2 * k_ + kSlack) select();
+  }
+
+  // The k nearest, in no order; the collector is then empty.
+  std::vector<Candidate> take() {
+    if (candidates_.size() > k_) select();
+    return std::move(candidates_);
+  }
+
+ private:
+  static constexpr size_t kSlack = 64;  // a small k would otherwise select after every few rows
+
+  void select() {
+    if (k_ == 0) return candidates_.clear();
+    const auto kth = candidates_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
+    std::nth_element(candidates_.begin(), kth, candidates_.end(), nearer_first_);
+    const float infinity = std::numeric_limits<float>::infinity();
+    limit_ = nearer_first_.by_row() ? std::nextafter(kth->key, -infinity) : kth->key;
+    candidates_.resize(k_);
+  }
+
+  size_t k_;
+  NearerFirst nearer_first_;
+  float limit_ = std::numeric_limits<float>::infinity();
+  std::vector<Candidate> candidates_;
+};
+
+}  // namespace bitindex

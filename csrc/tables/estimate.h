@@ -1,0 +1,86 @@
+// Estimated similarities of a query and the embeddings behind the codes:
+//
+//   similarity = scale_i * S + offset_i,   S = sum over bits of +w_j (bit set) or -w_j,
+//
+// with the numbers scale_i (1 if not stored) and offset_i (0 if not stored) kept beside each code.
+// The key is minus the similarity.
+#pragma once
+
+#include <vector>
+
+#include "tables/nibbles.h"
+#include "tables/score.h"
+
+namespace bitindex {
+
+class EstimateScore : public Score {
+ public:
+  const float* scales() const override { return scales_; }
+  const float* offsets() const override { return offsets_; }
+  RowTest row_test(size_t q, float limit) const override {
+    return {alpha_[q], gamma_[q], -1.0f, limit, nullptr, nullptr};
+  }
+  // The operations of RowTest in their order, so that test and key agree to the last bit.
+  float key(size_t q, uint32_t sum, size_t row) const override {
+    float value = alpha_[q] * static_cast<float>(sum) + gamma_[q];
+    if (scales_ != nullptr) value *= scales_[row];
+    if (offsets_ != nullptr) value += -1.0f * offsets_[row];
+    return value;
+  }
+
+ protected:
+  EstimateScore(size_t n_queries, const float* scales, const float* offsets)
+      : alpha_(n_queries), gamma_(n_queries), scales_(scales), offsets_(offsets) {}
+
+  std::vector<float> alpha_;  // -S = alpha * sum + gamma
+  std::vector<float> gamma_;
+
+ private:
+  const float* scales_;
+  const float* offsets_;
+};
+
+// A float query: any weights w, quantized to 8 bits a table entry with one step per query, so
+// |error of S| <= step / 2 * n_nibbles with step = max over nibbles of 2 * sum |w_j| / 255.
+class WeightScore : public EstimateScore {
+ public:
+  // weights: n_queries rows of n_bits floats, in the order of the bits.
+  WeightScore(const float* weights, size_t n_queries, size_t n_bits, bool big_endian,
+              const float* scales, const float* offsets);
+
+  void write_table(size_t q, uint8_t* table) const override;
+  uint32_t max_pair() const override { return 2 * 255; }
+
+ private:
+  float weight(size_t q, size_t byte, int bit) const;
+
+  const float* weights_;
+  size_t n_bits_;
+  size_t n_bytes_;
+  bool big_endian_;
+};
+
+// A binary query: w_j = +magnitude or -magnitude, exact by counting the bits that differ.
+class SignScore : public EstimateScore {
+ public:
+  SignScore(const uint8_t* queries, const float* magnitudes, size_t n_queries, size_t n_bits,
+            const float* scales, const float* offsets);
+
+  void write_table(size_t q, uint8_t* table) const override {
+    write_bit_table<XorNibbles>(query(q), n_bytes_, table);
+  }
+  uint32_t max_pair() const override { return kMaxPairOfBits; }
+  bool row_sums(const KernelTable& kernels, size_t q, const uint8_t* rows, size_t n_rows,
+                uint32_t* sums) const override {
+    kernels.xor_count_rows(query(q), rows, n_rows, n_bytes_, sums);
+    return true;
+  }
+
+ private:
+  const uint8_t* query(size_t q) const { return queries_ + q * n_bytes_; }
+
+  const uint8_t* queries_;
+  size_t n_bytes_;
+};
+
+}  // namespace bitindex

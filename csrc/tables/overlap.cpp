@@ -1,0 +1,53 @@
+#include "tables/overlap.h"
+
+#include <cmath>
+
+namespace bitindex {
+
+float overlap_row_term(Overlap kind, uint32_t popcount) {
+  return kind == Overlap::kCosine ? std::sqrt(static_cast<float>(popcount))
+                                  : static_cast<float>(popcount);
+}
+
+OverlapScore::OverlapScore(Overlap kind, const KernelTable& kernels, const uint8_t* queries,
+                           size_t n_queries, size_t n_bytes, const float* row_terms)
+    : kind_(kind),
+      queries_(queries),
+      n_bytes_(n_bytes),
+      row_terms_(row_terms),
+      query_sizes_(n_queries) {
+  kernels.popcount_rows(queries, n_queries, n_bytes, query_sizes_.data());
+}
+
+float OverlapScore::key(size_t q, uint32_t sum, size_t row) const {
+  const double a = query_sizes_[q];
+  if (kind_ == Overlap::kCosine) {
+    // The root is stored rounded; its square rounds back to the popcount exactly.
+    const double b = std::nearbyint(static_cast<double>(row_terms_[row]) * row_terms_[row]);
+    if (a == 0 || b == 0) return a == b ? 0.0f : 1.0f;
+    return static_cast<float>(1.0 - sum / std::sqrt(a * b));
+  }
+  const double both = a + row_terms_[row];
+  const double whole = kind_ == Overlap::kJaccard ? both - sum : both;
+  // Both counts are exact in float, so this is the quotient rounded once.
+  return whole == 0 ? 0.0f : static_cast<float>(both - 2.0 * sum) / static_cast<float>(whole);
+}
+
+// distance <= t, solved for the overlap: s >= c (|a| + |b|), for cosine s >= c sqrt|a| sqrt|b|.
+RowTest OverlapScore::row_test(size_t q, float limit) const {
+  if (!(limit < 1.0f)) return {0.0f, 0.0f, 0.0f, 0.0f, nullptr, nullptr};  // every row passes
+  const double a = query_sizes_[q];
+  double c = 1.0 - limit;
+  double constant = 0.0;
+  if (kind_ == Overlap::kCosine) {
+    c *= std::sqrt(a);
+  } else {
+    c /= kind_ == Overlap::kJaccard ? 2.0 - limit : 2.0;
+    constant = c * a;
+  }
+  // Float products of counts up to 2^17 are off by less than this many bits; key() decides.
+  constexpr float kSlack = 0.25f;
+  return {-1.0f, static_cast<float>(constant), static_cast<float>(c), kSlack, nullptr, nullptr};
+}
+
+}  // namespace bitindex

@@ -1,0 +1,228 @@
+// Compares one instruction set with the generic kernels, bit for bit, without Python. From the root
+// of the repository, for AVX-512 (others: avx2.cpp, kAvx2Kernels; neon.cpp, kNeonKernels):
+//
+//   g++ -std=c++17 -O2 -ffp-contract=off -Icsrc -DKERNELS=kAvx512Kernels -o check_kernels
+//     csrc/kernels/generic.cpp csrc/kernels/avx512.cpp tests/native/check_kernels.cpp
+//   ./check_kernels
+//
+// With -fsanitize=address,undefined it also proves that no byte outside the arrays is touched:
+// every array ends where its memory ends. Prints the number of checks; the exit status is 1 where
+// one fails.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+
+namespace bitindex {
+extern const KernelTable kGenericKernels;
+extern const KernelTable KERNELS;
+}  // namespace bitindex
+
+namespace {
+
+using bitindex::KernelTable;
+const KernelTable& tested = bitindex::KERNELS;
+const KernelTable& expected = bitindex::kGenericKernels;
+
+long n_checks = 0, n_failures = 0;
+
+void check(bool passed, const char* what, size_t a, size_t b, size_t c) {
+  ++n_checks;
+  if (passed) return;
+  if (++n_failures <= 20) std::printf("FAILED %s (%zu, %zu, %zu)\n", what, a, b, c);
+}
+
+uint32_t random_bits() {
+  static uint64_t state = 88172645463325252u;
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return static_cast<uint32_t>(state >> 16);
+}
+
+float random_float() { return static_cast<float>(random_bits() % 20001) / 5000.0f - 2.0f; }
+
+// Memory of exactly this size, so that a sanitizer sees the first byte too many.
+template <class T>
+class Exact {
+ public:
+  explicit Exact(size_t n, size_t offset = 0)
+      : memory_(static_cast<T*>(std::malloc((n + offset) * sizeof(T) + (n + offset == 0)))),
+        begin_(memory_ + offset),
+        n_(n) {
+    if (memory_ == nullptr) std::abort();
+  }
+  Exact(const Exact&) = delete;
+  Exact& operator=(const Exact&) = delete;
+  ~Exact() { std::free(memory_); }
+
+  T* data() { return begin_; }
+  T& operator[](size_t i) { return begin_[i]; }
+  size_t size() const { return n_; }
+
+ private:
+  T* memory_;
+  T* begin_;
+  size_t n_;
+};
+
+enum Content { kRandom, kZeros, kOnes, kContents };
+
+void fill(Exact<uint8_t>& bytes, Content content) {
+  for (size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = content == kRandom ? static_cast<uint8_t>(random_bits())
+                                  : static_cast<uint8_t>(content == kOnes ? 0xff : 0);
+}
+
+// Results with a guard after them, which no kernel may change.
+class Counts {
+ public:
+  explicit Counts(size_t n) : counts_(n + kGuards, kGuard) {}
+  uint32_t* data() { return counts_.data(); }
+  bool same(const Counts& other) const { return counts_ == other.counts_; }
+
+ private:
+  static constexpr size_t kGuards = 20;
+  static constexpr uint32_t kGuard = 0xdeadbeef;
+  std::vector<uint32_t> counts_;
+};
+
+void check_counts(size_t n_rows, size_t n_bytes, Content content) {
+  const size_t offset = random_bits() % 9;
+  Exact<uint8_t> rows(n_rows * n_bytes, offset), query(n_bytes, offset / 2);
+  fill(rows, content);
+  fill(query, random_bits() % 2 ? kRandom : kOnes);
+  Counts a(n_rows), b(n_rows);
+  tested.popcount_rows(rows.data(), n_rows, n_bytes, a.data());
+  expected.popcount_rows(rows.data(), n_rows, n_bytes, b.data());
+  check(a.same(b), "popcount_rows", n_rows, n_bytes, offset);
+  tested.xor_count_rows(query.data(), rows.data(), n_rows, n_bytes, a.data());
+  expected.xor_count_rows(query.data(), rows.data(), n_rows, n_bytes, b.data());
+  check(a.same(b), "xor_count_rows", n_rows, n_bytes, offset);
+  tested.and_count_rows(query.data(), rows.data(), n_rows, n_bytes, a.data());
+  expected.and_count_rows(query.data(), rows.data(), n_rows, n_bytes, b.data());
+  check(a.same(b), "and_count_rows", n_rows, n_bytes, offset);
+}
+
+struct Free {
+  void operator()(void* p) const { std::free(p); }
+};
+
+std::vector<uint32_t> sums_of(const KernelTable& kernels, Exact<uint8_t>& rows, size_t n_rows,
+                              size_t n_bytes, Exact<uint8_t>& table, uint32_t max_pair) {
+  const size_t n_blocks = (n_rows + kernels.block_rows - 1) / kernels.block_rows;
+  const size_t size = 2 * n_bytes * n_blocks * kernels.block_rows;
+  const std::unique_ptr<uint8_t, Free> blocks(
+      static_cast<uint8_t*>(std::aligned_alloc(64, size == 0 ? 64 : size)));
+  std::memset(blocks.get(), 0xee, size);
+  kernels.transpose_rows(rows.data(), n_rows, n_bytes, blocks.get());
+  Exact<uint32_t> sums(n_blocks * kernels.block_rows);
+  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, sums.data());
+  std::vector<uint32_t> result(sums.data(), sums.data() + sums.size());
+  uint32_t of_zeros = 0;
+  for (size_t c = 0; c < n_bytes; ++c) of_zeros += table[32 * c] + table[32 * c + 16];
+  for (size_t i = n_rows; i < result.size(); ++i)
+    check(result[i] == of_zeros, "table_sums of a missing row", n_rows, n_bytes, i);
+  result.resize(n_rows);
+  return result;
+}
+
+void check_table_sums(size_t n_rows, size_t n_bytes, Content content) {
+  const size_t offset = random_bits() % 9;
+  Exact<uint8_t> rows(n_rows * n_bytes, offset);
+  fill(rows, content);
+  for (const uint32_t max_pair : {0u, 1u, 8u, 126u, 127u, 128u, 255u, 256u, 509u, 510u}) {
+    Exact<uint8_t> table(32 * n_bytes, offset / 2);
+    const bool extreme = random_bits() % 2;
+    for (size_t i = 0; i < table.size(); ++i) {
+      const uint32_t most = i / 16 % 2 ? max_pair / 2 : max_pair - max_pair / 2;
+      table[i] = static_cast<uint8_t>(extreme ? most : random_bits() % (most + 1));
+    }
+    check(sums_of(tested, rows, n_rows, n_bytes, table, max_pair) ==
+              sums_of(expected, rows, n_rows, n_bytes, table, max_pair),
+          "table_sums", n_rows, n_bytes, max_pair);
+  }
+}
+
+void check_select(size_t n) {
+  Exact<uint32_t> sums(n, 1);
+  Exact<float> scale(n, 1), offset(n, 3);
+  for (size_t i = 0; i < n; ++i) {
+    sums[i] = random_bits() % 1000;
+    scale[i] = random_float();
+    offset[i] = random_float();
+  }
+  for (const float limit : {-1e30f, -500.0f, 20.0f, 500.0f, 1e30f})
+    for (int given = 0; given < 4; ++given) {
+      bitindex::RowTest test = {1.0f, 0.0f, random_float(), limit, nullptr, nullptr};
+      if (random_bits() % 2) test.alpha = random_float(), test.gamma = random_float();
+      if (given & 1) test.scale = scale.data();
+      if (given & 2) test.offset = offset.data();
+      Exact<uint32_t> a(n + 16), b(n + 16);
+      const size_t found = tested.select_rows(sums.data(), n, test, a.data());
+      check(found == expected.select_rows(sums.data(), n, test, b.data()) &&
+                std::memcmp(a.data(), b.data(), found * sizeof(uint32_t)) == 0,
+            "select_rows", n, static_cast<size_t>(given), found);
+    }
+}
+
+template <class T, class Draw>
+void check_vectors(size_t d, bitindex::VectorType type, Draw draw) {
+  Exact<float> query(d, random_bits() % 5);
+  Exact<T> x(d, random_bits() % 5);
+  for (size_t i = 0; i < d; ++i) query[i] = random_float(), x[i] = draw();
+  const float scale = random_float();
+  check(tested.dot[type](query.data(), x.data(), scale, d) ==
+            expected.dot[type](query.data(), x.data(), scale, d),
+        "dot", d, type, 0);
+  check(tested.squared_l2[type](query.data(), x.data(), scale, d) ==
+            expected.squared_l2[type](query.data(), x.data(), scale, d),
+        "squared_l2", d, type, 0);
+}
+
+void check_all_vectors(size_t d) {
+  check_vectors<float>(d, bitindex::kFloat32, random_float);
+  check_vectors<uint16_t>(d, bitindex::kFloat16, [] {
+    const uint32_t bits = random_bits();
+    const bool finite = (bits & 0x7c00) != 0x7c00;
+    return static_cast<uint16_t>(finite ? bits : bits & 0x83ff);  // otherwise a subnormal number
+  });
+  check_vectors<int8_t>(d, bitindex::kInt8, [] { return static_cast<int8_t>(random_bits()); });
+}
+
+}  // namespace
+
+int main() {
+  for (size_t n_bytes = 0; n_bytes <= 130; ++n_bytes) {
+    for (size_t n_rows = n_bytes % 3; n_rows <= 70; n_rows += 3)
+      for (int content = 0; content < kContents; ++content)
+        check_counts(n_rows, n_bytes, static_cast<Content>(content));
+    for (size_t n_rows = n_bytes % 7; n_rows <= 70; n_rows += 7)
+      check_table_sums(n_rows, n_bytes, n_rows % 2 ? kRandom : kOnes);
+    check_table_sums(256 + n_bytes % 31, n_bytes, kRandom);
+    check_all_vectors(n_bytes);
+  }
+  for (size_t n_rows = 0; n_rows <= 70; ++n_rows) {
+    check_counts(n_rows, 24, kRandom);
+    check_table_sums(n_rows, 3, kRandom);
+    check_table_sums(n_rows, 16, kRandom);
+    check_select(n_rows);
+  }
+  for (const size_t n_bytes : {1000, 8192}) {
+    check_counts(9, n_bytes, kRandom);
+    check_counts(9, n_bytes, kOnes);
+    check_table_sums(9, n_bytes, kRandom);
+    check_table_sums(9, n_bytes, kOnes);
+  }
+  check_select(1000);
+  check_all_vectors(1000);
+  if (n_failures == 0)
+    std::printf("check_kernels: %s: %ld checks passed\n", tested.name, n_checks);
+  else
+    std::printf("check_kernels: %s: %ld of %ld checks FAILED\n", tested.name, n_failures, n_checks);
+  return n_failures > 0;
+}

@@ -1,0 +1,54 @@
+"""Slow, obvious NumPy: what the compiled code must compute."""
+
+import numpy as np
+
+N_LANES = 16
+
+
+def bits(codes):
+    return np.unpackbits(codes, axis=-1).astype(np.uint32)
+
+
+def popcount(codes):
+    return bits(codes).sum(axis=-1, dtype=np.uint32)
+
+
+def table_sums(rows, table):
+    """For a table of shape (n_bytes, 2, 16): entries for low nibbles, then for high ones."""
+    position = np.arange(rows.shape[1])
+    entries = table.astype(np.uint32)
+    low = entries[position, 0, rows & 15]
+    high = entries[position, 1, rows >> 4]
+    return (low + high).sum(axis=1, dtype=np.uint32)
+
+
+def select_rows(sums, *, alpha, gamma, beta, limit, scale=None, offset=None):
+    alpha, gamma, beta, limit = np.float32([alpha, gamma, beta, limit])
+    value = alpha * sums.astype(np.float32) + gamma
+    if scale is not None:
+        value = value * scale
+    if offset is not None:
+        value = value + beta * offset
+    return np.flatnonzero(value <= limit).astype(np.uint32)
+
+
+def add_in_lanes(terms):
+    """Sum of float32 terms in the order that csrc/kernels/kernel_table.h prescribes."""
+    padded = np.zeros(-(-len(terms) // N_LANES) * N_LANES, np.float32)
+    padded[: len(terms)] = terms
+    lanes = np.zeros(N_LANES, np.float32)
+    for row in padded.reshape(-1, N_LANES):
+        lanes = lanes + row
+    while len(lanes) > 1:
+        half = len(lanes) // 2
+        lanes = lanes[:half] + lanes[half:]
+    return lanes[0]
+
+
+def dot(query, x, scale):
+    return add_in_lanes(query * x.astype(np.float32)) * np.float32(scale)
+
+
+def squared_l2(query, x, scale):
+    difference = query - np.float32(scale) * x.astype(np.float32)
+    return add_in_lanes(difference * difference)

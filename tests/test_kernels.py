@@ -1,0 +1,183 @@
+"""Every instruction set against slow, obvious NumPy, for every length and odd addresses."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import reference
+
+from bitindex import _core
+
+ISAS = ["generic", "avx2", "avx512", "neon"]
+LENGTHS = range(131)
+MAX_PAIRS = [0, 1, 8, 85, 126, 127, 128, 255, 256, 510]
+
+
+@pytest.fixture(params=ISAS)
+def kernels(request):
+    if request.param not in _core.compiled_isas():
+        pytest.skip(f"{request.param} belongs to another kind of CPU")
+    if request.param not in _core.supported_isas():
+        pytest.skip(f"this CPU does not support {request.param}")
+    return _core.Kernels(request.param)
+
+
+def at_offset(array, offset):
+    """Return a copy that starts `offset` items behind where NumPy aligned its memory."""
+    memory = np.empty(offset + array.size, array.dtype)
+    memory[offset:] = array.ravel()
+    return memory[offset:].reshape(array.shape)
+
+
+def contents(rng, *shape):
+    yield rng.integers(0, 256, shape, dtype=np.uint8)
+    yield np.zeros(shape, np.uint8)
+    yield np.full(shape, 255, np.uint8)
+
+
+def test_list_of_instruction_sets():
+    assert set(_core.supported_isas()) <= set(_core.compiled_isas()) <= set(ISAS)
+    assert _core.supported_isas()[-1] == "generic"
+    assert _core.active_isa() in _core.supported_isas()
+
+
+def test_counts(kernels):
+    rng = np.random.default_rng(1)
+    for n_bytes in LENGTHS:
+        for n_rows in (0, 1, 9, 40):
+            query = at_offset(rng.integers(0, 256, n_bytes, dtype=np.uint8), n_rows % 2)
+            for rows in contents(rng, n_rows, n_bytes):
+                rows = at_offset(rows, n_bytes % 8 + 1)
+                got = [
+                    kernels.popcount_rows(rows),
+                    kernels.xor_count_rows(query, rows),
+                    kernels.and_count_rows(query, rows),
+                ]
+                expected = [reference.popcount(x) for x in (rows, query ^ rows, query & rows)]
+                np.testing.assert_array_equal(got, expected, err_msg=f"{n_bytes=} {n_rows=}")
+
+
+@pytest.mark.parametrize("max_pair", MAX_PAIRS)
+def test_table_sums(kernels, max_pair):
+    rng = np.random.default_rng(max_pair)
+    most = np.array([[max_pair // 2], [max_pair - max_pair // 2]])
+    for n_bytes in [*LENGTHS, 1000]:
+        tables = [
+            rng.integers(0, most + 1, (n_bytes, 2, 16)).astype(np.uint8),
+            np.broadcast_to(most, (n_bytes, 2, 16)).astype(np.uint8),
+        ]
+        for n_rows in (0, 1, 33, 64 + n_bytes % 64, 300):
+            rows = at_offset(rng.integers(0, 256, (n_rows, n_bytes), dtype=np.uint8), 1)
+            for table in tables:
+                np.testing.assert_array_equal(
+                    kernels.table_sums(rows, at_offset(table, 3), max_pair),
+                    reference.table_sums(rows, table),
+                    err_msg=f"{n_bytes=} {n_rows=}",
+                )
+
+
+def test_table_sums_of_the_largest_entries_do_not_overflow(kernels):
+    rows = np.arange(70 * 8192, dtype=np.uint32).astype(np.uint8).reshape(70, 8192)
+    table = np.full((8192, 2, 16), 255, np.uint8)
+    assert set(kernels.table_sums(rows, table, 510)) == {8192 * 510}
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_select_rows(kernels, scaled, shifted):
+    rng = np.random.default_rng(2)
+    for n in [*range(100), 1000]:
+        sums = at_offset(rng.integers(0, 500, n, dtype=np.uint32), 1)
+        for limit in (-np.inf, -1.5, 0.0, 30.0, 250.0, np.inf, np.nan):
+            test = {
+                "alpha": rng.choice([1.0, 0.37, -0.2]),
+                "gamma": rng.choice([0.0, 7.7]),
+                "beta": rng.choice([0.0, -3.3]),
+                "limit": limit,
+                "scale": at_offset(rng.normal(size=n).astype(np.float32), 1) if scaled else None,
+                "offset": at_offset(rng.normal(size=n).astype(np.float32), 3) if shifted else None,
+            }
+            np.testing.assert_array_equal(
+                kernels.select_rows(sums, **test), reference.select_rows(sums, **test)
+            )
+
+
+def test_select_rows_includes_the_limit_and_leaves_out_nan(kernels):
+    sums = np.repeat(np.arange(5, dtype=np.uint32), 20)
+    test = {"alpha": 1.0, "gamma": 0.0, "beta": 0.0, "limit": 2.0}
+    np.testing.assert_array_equal(kernels.select_rows(sums, **test), np.arange(60))
+    scale = np.full(100, np.nan, np.float32)
+    assert len(kernels.select_rows(sums, **test, scale=scale)) == 0
+
+
+def random_vector(rng, dtype, d):
+    if dtype == np.int8:
+        return rng.integers(-128, 128, d, dtype=np.int8)
+    magnitude = 10.0 ** rng.integers(-6, 3, d)  # some are subnormal in float16
+    return (rng.normal(size=d) * magnitude).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int8])
+@pytest.mark.parametrize("score", ["dot", "squared_l2"])
+def test_scores_of_vectors(kernels, score, dtype):
+    rng = np.random.default_rng(3)
+    for d in [*LENGTHS, 1000]:
+        for scale in (1.0, 0.0123):
+            query = at_offset(rng.normal(size=d).astype(np.float32), d % 3)
+            x = at_offset(random_vector(rng, dtype, d), d % 5)
+            stored = x.view(np.uint16) if dtype == np.float16 else x
+            got = getattr(kernels, score)(query, stored, scale)
+            assert got == getattr(reference, score)(query, x, scale), f"{d=}"
+
+
+def run_with_isa(name):
+    code = """
+from bitindex import _core
+try:
+    print(_core.active_isa())
+except ValueError as error:
+    print(error)
+"""
+    environment = {**os.environ, "BITINDEX_ISA": name}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    return result.stdout.strip()
+
+
+def test_environment_variable_forces_an_instruction_set():
+    for name in _core.supported_isas():
+        assert run_with_isa(name) == name
+    assert run_with_isa("") == _core.supported_isas()[0]
+
+
+def test_unknown_instruction_set_is_refused_with_the_choices():
+    choices = ", ".join(_core.supported_isas())
+    assert run_with_isa("mmx") == f"BITINDEX_ISA=mmx is unknown; choose one of: {choices}"
+    with pytest.raises(ValueError, match="choose one of"):
+        _core.Kernels("mmx")
+    with pytest.raises(ValueError, match="choose one of"):
+        _core.use_isa("mmx")
+
+
+def test_unsupported_instruction_set_is_refused_with_the_choices():
+    unsupported = [name for name in _core.compiled_isas() if name not in _core.supported_isas()]
+    if not unsupported:
+        pytest.skip("this CPU supports every instruction set that is compiled in")
+    choices = ", ".join(_core.supported_isas())
+    for name in unsupported:
+        assert run_with_isa(name) == (
+            f"BITINDEX_ISA={name} is not supported by this CPU; choose one of: {choices}"
+        )
+
+
+def test_use_isa_switches():
+    before = _core.active_isa()
+    try:
+        for name in _core.supported_isas():
+            _core.use_isa(name)
+            assert _core.active_isa() == name
+    finally:
+        _core.use_isa(before)
