@@ -8,6 +8,9 @@ binarizer such as ``SignBinarizer``; ``load`` reads what ``save`` wrote. ``bitin
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from bitindex._bitops import hamming, jaccard, pack, popcount, unpack
 from bitindex.binarize import Binarizer, SignBinarizer
 from bitindex.codes import Codes
@@ -16,12 +19,18 @@ from bitindex.index import FlatIndex
 from bitindex.storage import FileFormatError, load
 from bitindex.threads import get_num_threads, set_num_threads
 
+if TYPE_CHECKING:
+    from bitindex import datasets, evaluate
 
-def __getattr__(name: str) -> str:
+    __version__: str
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first used, so that `import bitindex` takes little longer than NumPy.
+    if name in ("datasets", "evaluate"):
+        return import_module(f"bitindex.{name}")
     if name == "__version__":
-        from importlib import metadata  # a fifth of the time that the rest of the import takes
-
-        return metadata.version("bitindex")
+        return import_module("importlib.metadata").version("bitindex")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -39,6 +48,9 @@ __all__ = [
     "SignBinarizer",
     "Codes",
     "EmbeddingIndex",
+    # measuring
+    "datasets",
+    "evaluate",
     # files
     "load",
     "FileFormatError",

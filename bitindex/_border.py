@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from typing import Any, SupportsIndex
+from numbers import Real
+from typing import Any, SupportsFloat, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +56,10 @@ def as_ids(ids: object, name: str = "ids") -> npt.NDArray[np.int64]:
     if values.size == 0 and not hasattr(ids, "dtype"):
         values = values.astype(np.int64)
     if values.dtype.kind not in "iu":
+        # Of Python integers beyond 64 bits NumPy makes objects, or floats if others are negative.
+        exact = [] if hasattr(ids, "dtype") else np.asarray(ids, object).ravel().tolist()
+        if exact and all(type(value) is int for value in exact):
+            raise ValueError(f"{name} must be < 2**63 - 1, got {max(exact, key=abs)}")
         raise TypeError(f"{name} must be integers, got {values.dtype}")
     if values.ndim != 1:
         raise ValueError(f"{name} must have shape (n,), got shape {values.shape}")
@@ -68,6 +74,15 @@ def as_ids_of(ids: object, n_rows: int) -> npt.NDArray[np.int64]:
     if len(values) != n_rows:
         raise ValueError(f"ids must have one id per row ({n_rows} rows), got {len(values)}")
     return values
+
+
+def next_ids(first: int, n_rows: int) -> npt.NDArray[np.int64]:
+    """Return the ids of new rows, from the first free one on."""
+    if first + n_rows > _LARGEST_ID + 1:
+        raise ValueError(
+            f"ids must be given: {n_rows} rows need ids from {first} on, the largest is 2**63 - 2"
+        )
+    return np.arange(first, first + n_rows, dtype=np.int64)
 
 
 def as_one_id(id: object) -> int:
@@ -88,7 +103,11 @@ def as_filter(filter: object) -> CoreFilter:
         return as_filter(range(*filter.indices(2**63 - 1)))
     if isinstance(filter, range):
         ascending = filter if filter.step > 0 else filter[::-1]
-        return (max(ascending.start, -1), min(ascending.stop, 2**63 - 1), ascending.step)
+        # No id is negative; the first id of the range, if it has any, keeps its place in the steps.
+        first = ascending.start if ascending.start >= 0 else ascending.start % ascending.step
+        limits = (first, max(ascending.stop, 0), ascending.step)
+        start, stop, step = (min(limit, _LARGEST_ID + 1) for limit in limits)
+        return start, stop, step
     if isinstance(filter, set | frozenset):
         return as_filter(sorted(filter))
     values = np.asarray(filter)
@@ -111,6 +130,33 @@ def as_count(value: SupportsIndex, name: str, least: int) -> int:
     number = operator.index(value)
     if number < least:
         raise ValueError(f"{name} must be >= {least}, got {number}")
+    if number >= 2**63:
+        raise ValueError(f"{name} must be < 2**63, got {number}")
+    return number
+
+
+def as_radius(radius: SupportsFloat) -> float:
+    """Return a radius >= 0 as a float that stays finite in float32."""
+    is_number = hasattr(radius, "__float__") or hasattr(radius, "__index__")
+    if isinstance(radius, bool | np.bool_) or not is_number or getattr(radius, "ndim", 0) > 0:
+        raise TypeError(f"radius must be a number, got {type(radius).__name__}")
+    # Python's integers go beyond the largest float, where float() overflows.
+    limit = float(max(-1, min(radius, 3e38)) if isinstance(radius, int) else radius)
+    if not limit >= 0:
+        raise ValueError(f"radius must be >= 0, got {radius}")
+    return min(limit, 3e38)
+
+
+def as_ratio(value: SupportsFloat, name: str, least: float) -> float:
+    """Return a finite number that is at least ``least``."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    try:
+        number = float(value)
+    except OverflowError:  # Python's integers go beyond the largest float
+        number = math.inf
+    if not least <= number < math.inf:
+        raise ValueError(f"{name} must be a finite number >= {least:g}, got {value}")
     return number
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -45,20 +45,39 @@ class Codes:
                 f"packed must have {(self.n_bits + 7) // 8} bytes per row "
                 f"(n_bits={self.n_bits}), got shape {self.packed.shape}"
             )
-        if self.factors is not None and self.factors.shape[:1] != self.packed.shape[:1]:
+        if self.factors is None:
+            return
+        if self.factors.dtype != np.float32:
+            raise TypeError(f"factors must be float32, got {self.factors.dtype}")
+        if self.factors.ndim != 2 or len(self.factors) != len(self.packed):
             raise ValueError(
-                f"factors must have one row per code ({len(self.packed)}), "
+                f"factors must have shape ({len(self.packed)}, f), one row per code, "
                 f"got shape {self.factors.shape}"
             )
 
     def __len__(self) -> int:
         return len(self.packed)
 
+    def __getitem__(self, rows: slice | npt.NDArray[Any] | list[int]) -> Codes:
+        """Return the codes and factors of some rows: a slice, a mask or row numbers."""
+        factors = None if self.factors is None else self.factors[rows]
+        return replace(self, packed=self.packed[rows], factors=factors)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """Give the packed codes, so that NumPy functions take ``Codes`` as an array."""
         if copy:
             return np.array(self.packed, dtype=dtype)
         return np.asarray(self.packed, dtype=dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of ``packed``: (n, ceil(n_bits / 8))."""
+        return self.packed.shape
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """Type of ``packed``: uint8."""
+        return self.packed.dtype
 
     @property
     def bytes_per_code(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, SupportsIndex
@@ -14,13 +13,17 @@ import numpy.typing as npt
 from bitindex._border import (
     Filter,
     as_choice,
+    as_code_rows,
     as_count,
     as_filter,
     as_ids,
     as_ids_of,
     as_one_id,
+    as_ratio,
     as_threads,
+    next_ids,
 )
+from bitindex._locks import WriteLock
 from bitindex.binarize import BINARIZERS, Binarizer
 from bitindex.embeddings import (
     EmbeddingSource,
@@ -36,6 +39,9 @@ from bitindex.storage import nest, save, unnest
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+# More than an index holds, and few enough to count in 64 bits.
+_MOST_CANDIDATES = 2.0**32
 
 # What the core keeps of a batch of rows, by the name of its argument.
 _EncodedRows = dict[str, npt.NDArray[Any]]
@@ -96,7 +102,7 @@ class EmbeddingIndex:
         self._rescore = (
             None if rescore is None else as_choice(rescore, tuple(VECTOR_TYPES), "rescore")
         )
-        self._write_lock = threading.Lock()
+        self._write_lock = WriteLock()
         self._mapped = False
         self._core = self._empty_core() if hasattr(binarizer, "n_bits_") else None
 
@@ -218,8 +224,7 @@ class EmbeddingIndex:
         new_ids = None if ids is None else as_ids_of(ids, len(encoded["codes"]))
         with self._writing():
             if new_ids is None:
-                first = core.next_id()
-                new_ids = np.arange(first, first + len(encoded["codes"]), dtype=np.int64)
+                new_ids = next_ids(core.next_id(), len(encoded["codes"]))
             core.add(ids=new_ids, **encoded)
         return new_ids
 
@@ -301,25 +306,22 @@ class EmbeddingIndex:
         """
         core = self._fitted_core()
         n_results = as_count(k, "k", 0)
-        if not 1 <= float(oversample) < math.inf:
-            raise ValueError(f"oversample must be a finite number >= 1, got {oversample}")
+        n_candidates = n_results * as_ratio(oversample, "oversample", 1.0)
         rows = as_embeddings(Q, self._binarizer.n_features_in_, "Q")
         queries = self._similarity.prepare(rows)
         estimates = self._similarity.queries(self._binarizer, queries)
-        scores, ids = core.search_estimates(
+        return core.search_estimates(  # type: ignore[no-any-return]
             weights=estimates.weights,
             signs=estimates.signs,
             magnitudes=estimates.magnitudes,
+            constants=None if self._rescore else estimates.constants,
             k=n_results,
-            n_candidates=math.ceil(n_results * oversample),
+            n_candidates=math.ceil(min(n_candidates, _MOST_CANDIDATES)),
             vector_queries=queries if self._rescore else None,
             squared_l2=self._similarity.squared_l2,
             filter=as_filter(filter),
             threads=as_threads(threads),
         )
-        if estimates.constants is not None and self._rescore is None:
-            scores += estimates.constants[:, np.newaxis]
-        return scores, ids
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write index and binarizer to one file, which :func:`bitindex.load` reads.
@@ -336,7 +338,7 @@ class EmbeddingIndex:
         with self._write_lock:
             save(self, path)
 
-    def _writing(self) -> threading.Lock:
+    def _writing(self) -> WriteLock:
         if self._mapped:
             raise ValueError(
                 "the index is memory-mapped and cannot be changed; load it with mmap=False"
@@ -367,7 +369,7 @@ class EmbeddingIndex:
         rows = self._similarity.prepare(batch)
         codes = self._binarizer.encode(rows)
         encoded: dict[str, npt.NDArray[Any] | None] = {
-            "codes": codes.packed,
+            "codes": as_code_rows(codes, self._binarizer.n_bits_, "big", "codes"),
             "scales": self._similarity.scales(self._binarizer, rows, codes),
             "offsets": self._similarity.offsets(self._binarizer, rows),
             "vectors": stored_vectors(rows, self._rescore) if self._rescore else None,

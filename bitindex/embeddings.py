@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ _BATCH_BYTES = 32 << 20
 
 
 def as_embeddings(
-    rows: object, n_dims: int | None = None, name: str = "X"
+    rows: object, n_dims: int | None = None, name: str = "X", first_row: int = 0
 ) -> npt.NDArray[np.float32]:
     """Return embeddings as a finite, C-ordered float32 array.
 
@@ -30,6 +31,8 @@ def as_embeddings(
         The d that must hold.
     name : str
         What to call the array in errors.
+    first_row : int
+        The number that its first row has in errors.
 
     Returns
     -------
@@ -44,7 +47,7 @@ def as_embeddings(
         If the shape is wrong, or a number is NaN, infinite or beyond float32.
     """
     array = _as_array(rows, name)
-    if array.size == 0 and not hasattr(rows, "dtype"):
+    if array.shape == (0,) and not hasattr(rows, "dtype"):
         array = array.reshape(0, n_dims or 0).astype(np.float32)
     if array.dtype.kind != "f" and isinstance(rows, list | tuple) and array.dtype.kind in "iu":
         array = array.astype(np.float32)
@@ -58,10 +61,14 @@ def as_embeddings(
     if array.ndim != 2 or (n_dims is not None and array.shape[1] != n_dims):
         wanted = "d" if n_dims is None else n_dims
         raise ValueError(f"{name} must have shape (n, {wanted}), got shape {array.shape}")
+    if array.shape[1] == 0 and len(array) > 0:
+        raise ValueError(  # in the words that scikit-learn's checks of an estimator look for
+            f"{name} has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required."
+        )
     with np.errstate(over="ignore"):
         floats = np.ascontiguousarray(array, dtype=np.float32)
     if not np.isfinite(floats).all():
-        row = int(np.flatnonzero(~np.isfinite(floats).all(axis=1))[0])
+        row = first_row + int(np.flatnonzero(~np.isfinite(floats).all(axis=1))[0])
         raise ValueError(f"{name} must be finite in float32, got NaN or infinity in row {row}")
     return floats
 
@@ -75,9 +82,9 @@ def embedding_batches(
     ----------
     source : array, path or iterator
         What :func:`as_embeddings` takes; the path of a ``.npy`` file, which is mapped and not
-        loaded; or an iterator of arrays, each a batch.
+        loaded; or an iterator of arrays, each a batch. Empty batches are passed over.
     n_dims : int, optional
-        The d that must hold; otherwise the first batch sets it.
+        The d that must hold; otherwise the first row sets it.
     name : str
         What to call the array in errors.
 
@@ -95,10 +102,13 @@ def embedding_batches(
     if isinstance(source, str | os.PathLike):
         source = _mapped_npy(Path(source))
     if hasattr(source, "__next__"):
+        n_before = 0
         for batch in source:
-            rows = as_embeddings(batch, n_dims, name)
-            n_dims = rows.shape[1]
-            yield rows
+            rows = as_embeddings(batch, n_dims, name, n_before)
+            if len(rows) > 0:
+                n_dims = rows.shape[1]
+                n_before += len(rows)
+                yield rows.copy()  # the iterator may fill the same array again
         return
     array = _as_array(source, name)
     if array.ndim != 2 or array.size == 0 or array.dtype.kind != "f":
@@ -106,13 +116,13 @@ def embedding_batches(
         return
     n_rows = max(1, _BATCH_BYTES // (4 * array.shape[1]))
     for first in range(0, len(array), n_rows):
-        yield as_embeddings(array[first : first + n_rows], n_dims, name)
+        yield as_embeddings(array[first : first + n_rows], n_dims, name, first)
 
 
 def count_rows(source: EmbeddingSource) -> int | None:
     """Return how many rows a source has, or None where only reading it would tell."""
     if isinstance(source, str | os.PathLike):
-        return len(_mapped_npy(Path(source)))
+        source = _mapped_npy(Path(source))
     shape = getattr(source, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) == 2 else 1
@@ -121,8 +131,8 @@ def count_rows(source: EmbeddingSource) -> int | None:
 
 def _mapped_npy(path: Path) -> npt.NDArray[Any]:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-    except ValueError as error:
+        return np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, OverflowError, SyntaxError, TokenError) as error:  # NumPy parses the header
         raise ValueError(f"{path} must be a .npy file of floats: {error}") from error
 
 
@@ -130,13 +140,18 @@ def _as_array(rows: object, name: str) -> npt.NDArray[Any]:
     """View or copy an array-like as NumPy, without importing the library that it comes from."""
     if isinstance(rows, np.ndarray):
         return rows
+    if hasattr(rows, "toarray"):  # a SciPy matrix
+        raise TypeError(f"{name} must be dense, got the sparse {type(rows).__name__}")
     tensor: Any = rows
     if hasattr(tensor, "detach") and hasattr(tensor, "cpu"):  # a torch tensor
         tensor = tensor.detach().cpu()
         if str(tensor.dtype) == "torch.bfloat16":  # which NumPy does not have
             tensor = tensor.float()
     if hasattr(tensor, "__array__") or not hasattr(tensor, "__dlpack__"):
-        array = np.asarray(tensor)
+        try:
+            array = np.asarray(tensor)
+        except ValueError as error:
+            raise ValueError(f"{name} must have rows of one width: {error}") from error
     else:
         array = np.from_dlpack(tensor)
     if array.dtype.kind in "OUSV":

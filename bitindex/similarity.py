@@ -23,6 +23,9 @@ from bitindex.codes import Codes
 
 Floats = npt.NDArray[np.float32]
 
+# Products of two such rows, and of a scale and a sum of weights, are finite in float32.
+_LARGEST_NORM = 1e17
+
 
 @dataclass(frozen=True)
 class QueryEstimates:
@@ -45,9 +48,14 @@ class Similarity:
 
     def prepare(self, rows: Floats) -> Floats:
         """Return rows as they are encoded, searched and stored."""
+        norms = np.sqrt(_row_dots(rows, rows))
         if not self.unit_rows:
+            if norms.max(initial=0.0) > _LARGEST_NORM:
+                raise ValueError(
+                    f"embeddings must have norms of at most {_LARGEST_NORM:g} with "
+                    f"similarity={self.name!r}, got {norms.max():g}"
+                )
             return rows
-        norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
         norms[norms == 0] = 1.0  # a zero row has cosine 0 with everything
         return np.asarray(rows / norms[:, np.newaxis], np.float32)
 
@@ -84,7 +92,7 @@ class Similarity:
         directions = rows - binarizer.center_
         if self.squared_l2:
             return (-_row_dots(directions, directions)).astype(np.float32)
-        return (directions @ binarizer.center_).astype(np.float32)
+        return _row_dots(directions, binarizer.center_).astype(np.float32)
 
     def queries(self, binarizer: Binarizer, queries: Floats) -> QueryEstimates:
         """Return prepared queries as the core scores them."""
@@ -96,7 +104,7 @@ class Similarity:
         if self.squared_l2:
             constants = -_row_dots(directions, directions)
         elif scaled:
-            constants = queries.astype(np.float64) @ binarizer.center_
+            constants = _row_dots(queries, binarizer.center_)
         else:
             lengths = np.sqrt(_row_dots(weights, weights) * binarizer.n_bits_)
             factor = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
@@ -114,7 +122,8 @@ class Similarity:
 
 
 def _row_dots(a: Floats, b: Floats) -> npt.NDArray[np.float64]:
-    return np.asarray(np.einsum("ij,ij->i", a, b, dtype=np.float64))
+    # Not a matrix product: its last bits depend on where a row stands, and equal rows must tie.
+    return np.asarray(np.einsum("ij,ij->i", a, np.broadcast_to(b, a.shape), dtype=np.float64))
 
 
 # THE list of similarities.

@@ -115,7 +115,7 @@ class Binarizer(ABC):
         return Tags(
             estimator_type=None,
             target_tags=TargetTags(required=False),
-            transformer_tags=TransformerTags(),
+            transformer_tags=TransformerTags(preserves_dtype=[]),
             input_tags=InputTags(allow_nan=False),
         )
 

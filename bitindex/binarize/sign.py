@@ -102,8 +102,8 @@ class SignBinarizer(Binarizer):
                 total = total + batch.sum(axis=0, dtype=np.float64)
             elif self.threshold == "median":
                 kept.append(batch)
-        if n_rows == 0 or n_dims == 0:
-            raise ValueError("X must have at least 1 row and 1 feature, got none")
+        if n_rows == 0:
+            raise ValueError("X must have at least 1 row, got none")
         self.center_ = np.zeros(n_dims, np.float32)
         if self.threshold == "mean":
             self.center_ = np.asarray(total / n_rows, np.float32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex
@@ -20,8 +19,11 @@ from bitindex._border import (
     as_ids,
     as_ids_of,
     as_one_id,
+    as_radius,
     as_threads,
+    next_ids,
 )
+from bitindex._locks import WriteLock
 from bitindex.codes import BitOrder, Codes
 from bitindex.index.columns import core_from_stored, core_to_stored
 from bitindex.storage import save
@@ -48,7 +50,7 @@ class PackedIndex:
         self._metric = as_choice(metric, tuple(_core.metric_names()), "metric")
         self._bit_order = as_choice(bit_order, ("big", "little"), "bit_order")
         self._core = self._new_core(self._n_bits, self._metric, big_endian=bit_order == "big")
-        self._write_lock = threading.Lock()
+        self._write_lock = WriteLock()
         self._mapped = False
 
     @classmethod
@@ -115,8 +117,7 @@ class PackedIndex:
         new_ids = None if ids is None else as_ids_of(ids, len(rows))
         with self._writing():
             if new_ids is None:
-                first = self._core.next_id()
-                new_ids = np.arange(first, first + len(rows), dtype=np.int64)
+                new_ids = next_ids(self._core.next_id(), len(rows))
             self._core.add(rows, new_ids)
         return new_ids
 
@@ -154,6 +155,11 @@ class PackedIndex:
         -------
         int
             How many rows were removed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ids are no integers or not of shape (n,), or the index is memory-mapped.
 
         Notes
         -----
@@ -241,13 +247,15 @@ class PackedIndex:
             Nearest first within a query; int32 for Hamming, float32 otherwise.
         ids : ndarray of int64, shape (lims[-1],)
             Ties in distance go to the smaller id.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument has a wrong type, shape or value.
         """
         rows = as_code_rows(queries, self._n_bits, self._bit_order, "queries")
-        limit = float(radius)
-        if not limit >= 0:
-            raise ValueError(f"radius must be >= 0, got {radius}")
         lims, distances, ids = self._core.range_search(
-            rows, min(limit, 3e38), as_filter(filter), as_threads(threads)
+            rows, as_radius(radius), as_filter(filter), as_threads(threads)
         )
         return lims, distances.astype(np.int32) if self._metric == "hamming" else distances, ids
 
@@ -264,7 +272,7 @@ class PackedIndex:
         with self._write_lock:
             save(self, path)
 
-    def _writing(self) -> threading.Lock:
+    def _writing(self) -> WriteLock:
         if self._mapped:
             raise ValueError(
                 "the index is memory-mapped and cannot be changed; load it with mmap=False"

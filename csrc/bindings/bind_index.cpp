@@ -5,6 +5,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "gil.h"
 #include "index/index.h"
 #include "signals.h"
 
@@ -33,7 +34,7 @@ NewRows new_rows(const Index& index, const Bytes& codes, const OptionalArray<int
 SearchOptions search_options(const Filter& filter, size_t threads) {
   SearchOptions options;
   options.n_threads = threads;
-  options.poll = poll_signals;
+  options.poll = poll_of_this_thread();
   if (const auto* mask = std::get_if<Array<bool>>(&filter)) {
     options.filter.kind = IdFilter::kMask;
     options.filter.mask = reinterpret_cast<const uint8_t*>(mask->data());
@@ -67,7 +68,7 @@ py::tuple search(const Index& index, const Bytes& queries, size_t k, const Filte
     distances = fractions;
   }
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     index.search(queries.data(), n, k, options, results);
   }
   return py::make_tuple(distances, ids);
@@ -79,7 +80,7 @@ py::tuple range_search(const Index& index, const Bytes& queries, float radius, c
   const SearchOptions options = search_options(filter, threads);
   WithinResult result;
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     result = index.range_search(queries.data(), n, radius, options);
   }
   const Ids limits(static_cast<py::ssize_t>(result.limits.size()), result.limits.data());
@@ -90,7 +91,8 @@ py::tuple range_search(const Index& index, const Bytes& queries, float radius, c
 
 py::tuple search_estimates(const Index& index, const OptionalArray<float>& weights,
                            const OptionalArray<uint8_t>& signs,
-                           const OptionalArray<float>& magnitudes, size_t k, size_t n_candidates,
+                           const OptionalArray<float>& magnitudes,
+                           const OptionalArray<float>& constants, size_t k, size_t n_candidates,
                            const OptionalArray<float>& vector_queries, bool squared_l2,
                            const Filter& filter, size_t threads) {
   const IndexLayout& layout = index.layout();
@@ -100,6 +102,7 @@ py::tuple search_estimates(const Index& index, const OptionalArray<float>& weigh
   queries.weights = weights ? weights->data() : nullptr;
   queries.signs = weights ? nullptr : signs->data();
   queries.magnitudes = values_of(magnitudes, queries.n, weights ? 0 : 1, "magnitudes");
+  queries.constants = values_of(constants, queries.n, constants ? 1 : 0, "constants");
   VectorQueries rescoring{nullptr, squared_l2};
   if (vector_queries)
     rescoring.queries =
@@ -110,7 +113,7 @@ py::tuple search_estimates(const Index& index, const OptionalArray<float>& weigh
   auto scores = new_array<float>({queries.n, k});
   const ResultRows results{ids.mutable_data(), nullptr, scores.mutable_data()};
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     index.search_estimates(queries, k, n_candidates, vector_queries ? &rescoring : nullptr, options,
                            results);
   }
@@ -122,7 +125,7 @@ Bytes get(const Index& index, const Ids& ids) {
   auto codes = new_array<uint8_t>({n, index.layout().n_bytes()});
   uint8_t* out = codes.mutable_data();
   {
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     index.get(ids.data(), n, out);
   }
   return codes;
@@ -132,7 +135,7 @@ Ids all_ids(const Index& index) {
   std::vector<int64_t> ids;
   {
     // Never wait for the index's lock with the GIL held: a search that holds the lock may want it.
-    const py::gil_scoped_release no_gil;
+    const GilRelease no_gil;
     ids = index.ids();
   }
   return Ids(static_cast<py::ssize_t>(ids.size()), ids.data());
@@ -165,7 +168,7 @@ void restore(Index& index, size_t n, const OptionalArray<int64_t>& ids, int64_t 
     delete list;
   });
   const int64_t* id_values = values_of(ids, n, ids.has_value() ? 1 : 0, "ids");
-  const py::gil_scoped_release no_gil;
+  const GilRelease no_gil;
   index.restore(n, id_values, next_id, data, owner);
 }
 
@@ -174,7 +177,7 @@ void restore(Index& index, size_t n, const OptionalArray<int64_t>& ids, int64_t 
 void bind_index(py::module_& module) {
   using py::arg;
   const auto none = py::none();
-  const py::call_guard<py::gil_scoped_release> no_gil;
+  const py::call_guard<GilRelease> no_gil;
   module.def("metric_names", &metric_names);
   py::class_<Index>(module, "Index")
       .def_property_readonly("isa", &Index::isa)
@@ -190,7 +193,7 @@ void bind_index(py::module_& module) {
              const OptionalArray<float>& scales, const OptionalArray<float>& offsets,
              const OptionalArray<uint8_t>& vectors) {
             const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors);
-            const py::gil_scoped_release no_gil;
+            const GilRelease no_gil;
             index.add(rows);
           },
           arg("codes").noconvert(), arg("ids").noconvert(), arg("scales").noconvert() = none,
@@ -200,7 +203,7 @@ void bind_index(py::module_& module) {
           [](Index& index, const Ids& ids, const Bytes& codes, const OptionalArray<float>& scales,
              const OptionalArray<float>& offsets, const OptionalArray<uint8_t>& vectors) {
             const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors);
-            const py::gil_scoped_release no_gil;
+            const GilRelease no_gil;
             index.update(rows);
           },
           arg("ids").noconvert(), arg("codes").noconvert(), arg("scales").noconvert() = none,
@@ -208,16 +211,19 @@ void bind_index(py::module_& module) {
       .def(
           "remove",
           [](Index& index, const Ids& ids) {
-            const py::gil_scoped_release no_gil;
+            const GilRelease no_gil;
             return index.remove(ids.data(), static_cast<size_t>(ids.size()));
           },
           arg("ids").noconvert())
-      .def("search", &search, arg("queries").noconvert(), arg("k"), arg("filter"), arg("threads"))
-      .def("range_search", &range_search, arg("queries").noconvert(), arg("radius"), arg("filter"),
+      .def("search", &search, arg("queries").noconvert(), arg("k"), arg("filter").noconvert(),
            arg("threads"))
+      .def("range_search", &range_search, arg("queries").noconvert(), arg("radius"),
+           arg("filter").noconvert(), arg("threads"))
       .def("search_estimates", &search_estimates, py::kw_only(), arg("weights").noconvert(),
-           arg("signs").noconvert(), arg("magnitudes").noconvert(), arg("k"), arg("n_candidates"),
-           arg("vector_queries").noconvert(), arg("squared_l2"), arg("filter"), arg("threads"))
+           arg("signs").noconvert(), arg("magnitudes").noconvert(),
+           arg("constants").noconvert() = none, arg("k"), arg("n_candidates"),
+           arg("vector_queries").noconvert(), arg("squared_l2"), arg("filter").noconvert(),
+           arg("threads"))
       .def("compact", &Index::compact, no_gil)
       .def("columns", &columns)
       .def("restore", &restore, arg("n"), arg("ids").noconvert(), arg("next_id"),

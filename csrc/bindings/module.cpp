@@ -6,6 +6,7 @@
 PYBIND11_MODULE(_core, module) {
   module.doc() = "The compiled core of bitindex: stateful classes.";
   bitindex::bind_errors(module);
+  bitindex::bind_build(module);
   bitindex::bind_kernels(module);
   bitindex::bind_threads(module);
   bitindex::bind_index(module);

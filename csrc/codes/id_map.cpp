@@ -3,15 +3,12 @@
 #include <algorithm>
 
 namespace bitindex {
-namespace {
 
-// Fibonacci hashing spreads consecutive and strided ids alike (Knuth, TAOCP vol. 3, section 6.4).
-size_t slot_of(int64_t id, size_t n_slots) noexcept {
-  return static_cast<size_t>((static_cast<uint64_t>(id) * 0x9e3779b97f4a7c15u) >> 20) &
-         (n_slots - 1);
+size_t IdMap::slot_of(int64_t id) const noexcept {
+  // The highest bits of the product depend on all bits of the id, those of a time or a shard
+  // number in front of it too.
+  return static_cast<size_t>((static_cast<uint64_t>(id) * 0x9e3779b97f4a7c15u) >> slot_shift_);
 }
-
-}  // namespace
 
 int64_t IdMap::find(int64_t id) const noexcept {
   if (!explicit_) return id >= 0 && static_cast<uint64_t>(id) < n_rows_ ? id : kNoRow;
@@ -20,7 +17,7 @@ int64_t IdMap::find(int64_t id) const noexcept {
     const auto found = std::lower_bound(ids_.begin(), end, id);
     return found != end && *found == id ? found - ids_.begin() : kNoRow;
   }
-  for (size_t slot = slot_of(id, slots_.size());; slot = (slot + 1) & (slots_.size() - 1)) {
+  for (size_t slot = slot_of(id);; slot = (slot + 1) & (slots_.size() - 1)) {
     const uint32_t row = slots_[slot];
     if (row == kEmpty) return kNoRow;
     if (ids_[row] == id) return row;
@@ -86,15 +83,16 @@ void IdMap::make_explicit(size_t room) {
 }
 
 void IdMap::build_slots(size_t n_rows) {
-  size_t n_slots = 64;
-  while (n_slots < n_rows * 2) n_slots *= 2;
-  std::vector<uint32_t> slots(n_slots, kEmpty);
+  unsigned log2_slots = 6;
+  while (size_t{1} << log2_slots < n_rows * 2) ++log2_slots;
+  std::vector<uint32_t> slots(size_t{1} << log2_slots, kEmpty);
   slots_.swap(slots);
+  slot_shift_ = 64 - log2_slots;
   for (size_t row = 0; row < n_rows_; ++row) insert_slot(static_cast<uint32_t>(row));
 }
 
 void IdMap::insert_slot(uint32_t row) noexcept {
-  size_t slot = slot_of(ids_[row], slots_.size());
+  size_t slot = slot_of(ids_[row]);
   while (slots_[slot] != kEmpty) slot = (slot + 1) & (slots_.size() - 1);
   slots_[slot] = row;
 }

@@ -42,6 +42,9 @@ class IdMap {
 
   void make_explicit(size_t room);
   void build_slots(size_t n_rows);
+  // Where the search for an id begins: Fibonacci hashing, which spreads consecutive and strided ids
+  // alike (Knuth, TAOCP vol. 3, section 6.4).
+  size_t slot_of(int64_t id) const noexcept;
   void insert_slot(uint32_t row) noexcept;
   bool continues_row_numbers(const int64_t* ids, size_t n) const noexcept;
   bool continues_ascending(const int64_t* ids, size_t n) const noexcept;
@@ -51,6 +54,7 @@ class IdMap {
   bool explicit_ = false;
   std::vector<int64_t> ids_;
   std::vector<uint32_t> slots_;  // open addressing, linear probing; empty while ids ascend
+  unsigned slot_shift_ = 0;      // 64 - log2 of the number of slots
 };
 
 }  // namespace bitindex

@@ -8,6 +8,14 @@ namespace {
 
 constexpr size_t kMaxRows = 0xfffffffeu;  // rows are numbered with 32 bits
 
+void check_range(const int64_t* ids, size_t n) {
+  if (n == 0) return;
+  const auto [least, largest] = std::minmax_element(ids, ids + n);
+  if (*least < 0) throw std::invalid_argument("ids must be >= 0, got " + std::to_string(*least));
+  if (*largest == INT64_MAX)
+    throw std::invalid_argument("ids must be < 2**63 - 1, got " + std::to_string(INT64_MAX));
+}
+
 void check_distinct(const int64_t* ids, size_t n) {
   if (std::adjacent_find(ids, ids + n, std::greater_equal<>()) == ids + n) return;  // they ascend
   std::vector<int64_t> sorted(ids, ids + n);
@@ -57,11 +65,7 @@ void RowStore::add(size_t n, const int64_t* ids, const std::vector<const void*>&
   // Ids that were removed come back into their old rows, so the order of rows stays that of ids.
   std::vector<std::pair<uint32_t, size_t>> revived;  // row, position in the input
   if (ids != nullptr) {
-    if (n > 0 && *std::min_element(ids, ids + n) < 0)
-      throw std::invalid_argument("ids must be >= 0, got " +
-                                  std::to_string(*std::min_element(ids, ids + n)));
-    if (n > 0 && *std::max_element(ids, ids + n) == INT64_MAX)
-      throw std::invalid_argument("ids must be < 2**63 - 1, got " + std::to_string(INT64_MAX));
+    check_range(ids, n);
     check_distinct(ids, n);
     for (size_t i = 0; i < n; ++i) {
       const int64_t row = ids_.find(ids[i]);
@@ -147,8 +151,7 @@ void RowStore::restore(size_t n, const int64_t* ids, int64_t next_id,
   if (n > kMaxRows)
     throw std::length_error("an index holds at most " + std::to_string(kMaxRows) + " rows");
   if (ids != nullptr) {
-    if (n > 0 && *std::min_element(ids, ids + n) < 0)
-      throw std::invalid_argument("ids must be >= 0");
+    check_range(ids, n);
     check_distinct(ids, n);
   }
   ids_.restore(ids, n, next_id);

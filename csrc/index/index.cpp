@@ -50,33 +50,23 @@ Index::Index(const IndexLayout& layout)
       kernels_(active_kernels()),
       store_(column_widths(layout, metric_)) {}
 
-std::shared_lock<std::shared_mutex> Index::read_lock() const {
-  const std::lock_guard<std::mutex> turn(turnstile_);
-  return std::shared_lock<std::shared_mutex>(mutex_);
-}
-
-std::unique_lock<std::shared_mutex> Index::write_lock() {
-  const std::lock_guard<std::mutex> turn(turnstile_);
-  return std::unique_lock<std::shared_mutex>(mutex_);
-}
-
 size_t Index::size() const {
-  const auto lock = read_lock();
+  const auto lock = lock_.read();
   return store_.n_live();
 }
 
 size_t Index::memory_bytes() const {
-  const auto lock = read_lock();
+  const auto lock = lock_.read();
   return store_.memory_bytes();
 }
 
 int64_t Index::next_id() const {
-  const auto lock = read_lock();
+  const auto lock = lock_.read();
   return store_.ids().next_id();
 }
 
 bool Index::contains(int64_t id) const {
-  const auto lock = read_lock();
+  const auto lock = lock_.read();
   return store_.contains(id);
 }
 
@@ -106,7 +96,7 @@ void Index::add(const NewRows& rows) {
   check_padding(rows.codes, rows.n, "codes");
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
-  const auto lock = write_lock();
+  const auto lock = lock_.write();
   store_.add(rows.n, rows.ids, values);
 }
 
@@ -114,29 +104,29 @@ void Index::update(const NewRows& rows) {
   check_padding(rows.codes, rows.n, "codes");
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
-  const auto lock = write_lock();
+  const auto lock = lock_.write();
   store_.update(rows.n, rows.ids, values);
 }
 
 size_t Index::remove(const int64_t* ids, size_t n) {
-  const auto lock = write_lock();
+  const auto lock = lock_.write();
   return store_.remove(n, ids);
 }
 
 void Index::compact() {
-  const auto lock = write_lock();
+  const auto lock = lock_.write();
   store_.compact();
 }
 
 void Index::get(const int64_t* ids, size_t n, uint8_t* codes) const {
-  const auto lock = read_lock();
+  const auto lock = lock_.read();
   const Column& column = store_.column(kCodes);
   for (size_t i = 0; i < n; ++i)
     std::memcpy(codes + i * column.width(), column.row(store_.row_of(ids[i])), column.width());
 }
 
 std::vector<int64_t> Index::ids() const {
-  const auto lock = read_lock();
+  const auto lock = lock_.read();
   std::vector<int64_t> ids;
   ids.reserve(store_.n_live());
   for (size_t row = 0; row < store_.n_rows(); ++row)
@@ -148,7 +138,7 @@ template <class Find>
 auto Index::with_scan(const SearchOptions& options, Find find) const {
   Cancel cancel(options.poll);
   const size_t n_threads = options.n_threads != 0 ? options.n_threads : default_threads();
-  const auto lock = read_lock();
+  const auto lock = lock_.read();
   const RowFilter filter(store_, options.filter);
   return find(Scan{store_, kernels_, filter, n_threads, cancel});
 }
@@ -188,15 +178,15 @@ void Index::search_estimates(const EstimateQueries& queries, size_t k, size_t n_
                              const VectorQueries* rescoring, const SearchOptions& options,
                              const ResultRows& results) const {
   with_scan(options, [&](const Scan& scan) {
-    const float* scales = floats_or_null(store_.column(kScales));
-    const float* offsets = floats_or_null(store_.column(kOffsets));
+    const EstimateTerms terms = {floats_or_null(store_.column(kScales)),
+                                 floats_or_null(store_.column(kOffsets)), queries.constants};
     std::unique_ptr<Score> score;
     if (queries.weights != nullptr)
       score = std::make_unique<WeightScore>(queries.weights, queries.n, layout_.n_bits,
-                                            layout_.big_endian, scales, offsets);
+                                            layout_.big_endian, terms);
     else
       score = std::make_unique<SignScore>(queries.signs, queries.magnitudes, queries.n,
-                                          layout_.n_bits, scales, offsets);
+                                          layout_.n_bits, terms);
     const size_t wanted = rescoring != nullptr ? std::max(k, n_candidates) : k;
     const size_t found = std::min(k == 0 ? 0 : wanted, scan.filter.n_allowed());
     CandidateLists lists = find_nearest(scan, *score, queries.n, found);
@@ -216,7 +206,7 @@ void Index::write_results(const CandidateLists& lists, size_t k, bool similariti
       results.ids[to] = found ? store_.ids().id(lists[q][i].row) : -1;
       const float key = found ? lists[q][i].key : std::numeric_limits<float>::infinity();
       if (results.fractions != nullptr)
-        results.fractions[to] = sign * key;
+        results.fractions[to] = sign * key + 0.0f;  // never -0.0
       else
         results.integers[to] =
             found ? static_cast<int32_t>(key) : std::numeric_limits<int32_t>::max();
@@ -227,7 +217,7 @@ void Index::restore(size_t n, const int64_t* ids, int64_t next_id,
                     const std::vector<const uint8_t*>& columns,
                     const std::shared_ptr<const void>& owner) {
   check_padding(columns[kCodes], n, "codes");
-  const auto lock = write_lock();
+  const auto lock = lock_.write();
   store_.restore(n, ids, next_id, columns, owner);
 }
 

@@ -10,12 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "codes/row_store.h"
+#include "index/index_lock.h"
 #include "scan/rescore.h"
 #include "scan/row_filter.h"
 #include "scan/scan.h"
@@ -74,6 +73,7 @@ struct EstimateQueries {
   const float* weights = nullptr;  // n x n_bits
   const uint8_t* signs = nullptr;  // n x n_bytes, with n magnitudes
   const float* magnitudes = nullptr;
+  const float* constants = nullptr;  // n numbers that are added to the similarities, or null
 };
 
 class Index {
@@ -124,10 +124,6 @@ class Index {
                                      float radius) const = 0;
 
  private:
-  // A waiting writer holds the turnstile, so that a stream of searches cannot keep it out.
-  std::shared_lock<std::shared_mutex> read_lock() const;
-  std::unique_lock<std::shared_mutex> write_lock();
-
   void check_padding(const uint8_t* codes, size_t n, const char* what) const;
   std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
   template <class Find>
@@ -139,8 +135,7 @@ class Index {
   const Metric& metric_;
   const KernelTable& kernels_;
   RowStore store_;
-  mutable std::mutex turnstile_;
-  mutable std::shared_mutex mutex_;
+  mutable IndexLock lock_;
 };
 
 }  // namespace bitindex

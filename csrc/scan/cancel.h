@@ -32,7 +32,9 @@ class Cancel {
   using Clock = std::chrono::steady_clock;
 
   void ask_caller() noexcept {
-    if (poll_ == nullptr || Clock::now() - asked_ < std::chrono::milliseconds(50)) return;
+    // Once it said stop, asking again would run signal handlers with an exception set.
+    if (poll_ == nullptr || stop_.load(std::memory_order_relaxed)) return;
+    if (Clock::now() - asked_ < std::chrono::milliseconds(50)) return;
     asked_ = Clock::now();
     if (poll_()) stop();
   }

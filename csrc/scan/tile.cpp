@@ -5,13 +5,16 @@
 namespace bitindex {
 namespace {
 
-// Half of a first-level cache of 32 KiB for the transposed rows of a tile.
-constexpr size_t kTileBytes = size_t{16} << 10;
+// The transposed rows of a tile, one table and its sums share a first-level cache of 32 KiB.
+constexpr size_t kTileBytes = size_t{24} << 10;
 constexpr size_t kMaxTileRows = 1024;
+// table_sums works on four blocks at a time; fewer cost it more per block.
+constexpr size_t kBlocksAtOnce = 4;
 
 size_t tile_rows(size_t n_bytes, size_t block_rows) {
-  const size_t fitting = kTileBytes / (2 * n_bytes) / block_rows * block_rows;
-  return std::clamp(fitting, block_rows, kMaxTileRows);
+  size_t n_blocks = kTileBytes / (2 * n_bytes * block_rows);
+  if (n_blocks > kBlocksAtOnce) n_blocks -= n_blocks % kBlocksAtOnce;
+  return std::clamp(n_blocks * block_rows, block_rows, kMaxTileRows);
 }
 
 }  // namespace

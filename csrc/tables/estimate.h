@@ -1,8 +1,10 @@
 // Estimated similarities of a query and the embeddings behind the codes:
 //
-//   similarity = scale_i * S + offset_i,   S = sum over bits of +w_j (bit set) or -w_j,
+//   similarity = scale_i * S + offset_i + constant_q,   S = sum over bits of +w_j (bit set) or -w_j,
 //
-// with the numbers scale_i (1 if not stored) and offset_i (0 if not stored) kept beside each code.
+// with the numbers scale_i (1 if not stored) and offset_i (0 if not stored) kept beside each code, and
+// a constant of the query. The constant is part of the key, so that similarities that are equal in
+// float32 tie.
 // The key is minus the similarity.
 #pragma once
 
@@ -13,31 +15,41 @@
 
 namespace bitindex {
 
+// What an estimate adds to S; each may be null.
+struct EstimateTerms {
+  const float* scales;     // of the rows
+  const float* offsets;    // of the rows
+  const float* constants;  // of the queries
+};
+
 class EstimateScore : public Score {
  public:
-  const float* scales() const override { return scales_; }
-  const float* offsets() const override { return offsets_; }
+  const float* scales() const override { return terms_.scales; }
+  const float* offsets() const override { return terms_.offsets; }
   RowTest row_test(size_t q, float limit) const override {
-    return {alpha_[q], gamma_[q], -1.0f, limit, nullptr, nullptr};
+    return {alpha_[q], gamma_[q], -1.0f, limit_before_constant(q, limit), nullptr, nullptr};
   }
-  // The operations of RowTest in their order, so that test and key agree to the last bit.
+  // The operations of RowTest in their order, so that test and key agree to the last bit; then the
+  // constant.
   float key(size_t q, uint32_t sum, size_t row) const override {
     float value = alpha_[q] * static_cast<float>(sum) + gamma_[q];
-    if (scales_ != nullptr) value *= scales_[row];
-    if (offsets_ != nullptr) value += -1.0f * offsets_[row];
+    if (terms_.scales != nullptr) value *= terms_.scales[row];
+    if (terms_.offsets != nullptr) value += -1.0f * terms_.offsets[row];
+    if (terms_.constants != nullptr) value -= terms_.constants[q];
     return value;
   }
 
  protected:
-  EstimateScore(size_t n_queries, const float* scales, const float* offsets)
-      : alpha_(n_queries), gamma_(n_queries), scales_(scales), offsets_(offsets) {}
+  EstimateScore(size_t n_queries, const EstimateTerms& terms)
+      : alpha_(n_queries), gamma_(n_queries), terms_(terms) {}
 
   std::vector<float> alpha_;  // -S = alpha * sum + gamma
   std::vector<float> gamma_;
 
  private:
-  const float* scales_;
-  const float* offsets_;
+  float limit_before_constant(size_t q, float limit) const;
+
+  EstimateTerms terms_;
 };
 
 // A float query: any weights w, quantized to 8 bits a table entry with one step per query, so
@@ -46,7 +58,7 @@ class WeightScore : public EstimateScore {
  public:
   // weights: n_queries rows of n_bits floats, in the order of the bits.
   WeightScore(const float* weights, size_t n_queries, size_t n_bits, bool big_endian,
-              const float* scales, const float* offsets);
+              const EstimateTerms& terms);
 
   void write_table(size_t q, uint8_t* table) const override;
   uint32_t max_pair() const override { return 2 * 255; }
@@ -64,7 +76,7 @@ class WeightScore : public EstimateScore {
 class SignScore : public EstimateScore {
  public:
   SignScore(const uint8_t* queries, const float* magnitudes, size_t n_queries, size_t n_bits,
-            const float* scales, const float* offsets);
+            const EstimateTerms& terms);
 
   void write_table(size_t q, uint8_t* table) const override {
     write_bit_table<XorNibbles>(query(q), n_bytes_, table);

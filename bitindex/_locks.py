@@ -1,0 +1,37 @@
+"""The lock of writers."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+
+
+class WriteLock:
+    """A lock that a forked child finds open, since the thread that held it is not in the child."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        _locks.add(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def open_in_child(self) -> None:
+        """Start over; for a process with one thread."""
+        self._lock = threading.Lock()
+
+
+_locks: weakref.WeakSet[WriteLock] = weakref.WeakSet()
+
+
+def _open_all_in_child() -> None:
+    for lock in _locks:
+        lock.open_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open_all_in_child)

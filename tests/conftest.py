@@ -1,0 +1,73 @@
+"""What several test files share."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from bitindex import _core
+from bitindex.index import INDEX_KINDS
+
+
+@pytest.fixture(params=INDEX_KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def use_isa():
+    """Return a function that chooses the instruction set of indexes made from then on."""
+    before = _core.active_isa()
+    yield _core.use_isa
+    _core.use_isa(before)
+
+
+@pytest.fixture
+def run_python():
+    """Return a function that runs a program in a process of its own and returns its output.
+
+    The program fails if it ends badly, or if it takes longer than ``timeout`` seconds: then it
+    prints where its threads hang.
+    """
+
+    def run(program, *options, timeout=60, **environment):
+        watchdog = f"import faulthandler; faulthandler.dump_traceback_later({timeout}, exit=True)\n"
+        finished = subprocess.run(
+            [sys.executable, *options, "-c", watchdog + program],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout + 30,
+        )
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return finished.stdout
+
+    return run
+
+
+@pytest.fixture
+def run_together():
+    """Return a function that runs functions in threads, all at once, and fails where one fails."""
+
+    def run(*functions, timeout=60):
+        problems = []
+
+        def call(function):
+            try:
+                function()
+            except BaseException as problem:
+                problems.append(problem)
+
+        # Daemons, so that a thread that hangs is a failed test and not a hanging one.
+        threads = [threading.Thread(target=call, args=[f], daemon=True) for f in functions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout)
+        assert not any(thread.is_alive() for thread in threads), "a thread hangs"
+        if problems:
+            raise problems[0]
+
+    return run

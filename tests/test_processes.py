@@ -1,0 +1,362 @@
+"""Forks, signals, the end of the program, and what an import brings with it."""
+
+import signal
+import sys
+
+import pytest
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and POSIX signals")
+
+INDEX = """
+import numpy as np
+import bitindex as bi
+rng = np.random.default_rng(0)
+codes = rng.integers(0, 256, (20_000, 32), dtype=np.uint8)
+index = bi.FlatIndex(256)
+index.add(codes)
+expected = index.search(codes[:9], 5, threads=4)
+
+def check(threads=4):
+    for got, right in zip(index.search(codes[:9], 5, threads=threads), expected):
+        np.testing.assert_array_equal(got, right)
+    assert index.range_search(codes[5], 0, threads=threads)[2].tolist() == [5]
+"""
+
+# A child that hangs is ended by its alarm, which no code of the child needs to run for.
+FORK = """
+import os, signal, sys, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of every fork with threads
+
+def in_child(work):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        try:
+            work()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    assert status == 0, f"the child hung or failed: {status}"
+"""
+
+
+@POSIX
+def test_fork_after_a_search(run_python):
+    run_python(
+        INDEX
+        + FORK
+        + """
+def work():
+    check()
+    index.add(codes[:2])
+    index.remove([3])
+    index.update([4], codes[3:4])
+    assert len(index) == 20_001
+    in_child(check_grandchild)
+
+def check_grandchild():
+    assert index.search(codes[3], 1, threads=4)[1].tolist() == [[4]]
+
+for _ in range(5):
+    in_child(work)
+    check()
+"""
+    )
+
+
+@POSIX
+def test_fork_while_others_search_and_write(run_python):
+    run_python(
+        INDEX
+        + FORK
+        + """
+import threading, time
+other = bi.FlatIndex(8)
+other.add(np.zeros((50, 1), np.uint8))
+stop = threading.Event()
+
+def search():
+    while not stop.is_set():
+        index.search(codes[:3], 5, threads=2)
+        other.search([0], 1, threads=1)
+
+def write():
+    while not stop.is_set():
+        other.update(np.arange(50), np.zeros((50, 1), np.uint8))
+
+def work():
+    check()
+    try:
+        other.search([0], 1)
+        assert len(other) == 50
+    except RuntimeError as error:
+        assert "being changed by another thread when this process was forked" in str(error)
+
+threads = [threading.Thread(target=f, daemon=True) for f in (search, search, write)]
+for thread in threads: thread.start()
+end = time.monotonic() + 4
+while time.monotonic() < end:
+    in_child(work)
+stop.set()
+for thread in threads: thread.join()
+check()
+"""
+    )
+
+
+@POSIX
+def test_fork_during_a_write_is_told(run_python):
+    program = """
+import threading
+big = bi.FlatIndex(65536, "jaccard")
+big.add(np.zeros((3000, 8192), np.uint8))
+big.remove(np.arange(600))
+new = np.zeros((3000, 8192), np.uint8)
+ids = np.arange(3000)
+told = []
+
+def write():
+    while not told:
+        big.add(new[:600], ids[:600])
+        big.remove(ids[:600])
+
+def work():
+    try:
+        assert len(big) in (2400, 3000)
+    except RuntimeError as error:
+        for call in (lambda: big.search(new[0], 1), lambda: big.add(new[:1])):
+            try:
+                call()
+            except RuntimeError:
+                continue
+            os._exit(1)
+
+thread = threading.Thread(target=write, daemon=True)
+thread.start()
+for _ in range(20):
+    in_child(work)
+told.append(True)
+thread.join()
+assert len(big) == 2400
+"""
+    run_python(INDEX + FORK + program)
+
+
+@POSIX
+def test_pool_of_forked_processes(run_python):
+    output = run_python(
+        INDEX
+        + FORK
+        + """
+import multiprocessing
+
+def nearest(i):
+    return index.search(codes[i], 1, threads=2)[1].item()
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        print(pool.map_async(nearest, range(50)).get(timeout=30) == list(range(50)))
+"""
+    )
+    assert output == "True\n"
+
+
+CALLS = {
+    "search": "index.search(queries, 10, threads=threads)",
+    "range_search": "index.range_search(queries, 400, threads=threads)",
+    "all_rows": "index.search(queries[:100], len(index), threads=threads)",
+    "filter": "index.search(queries, 10, filter=range(0, 10**6, 2), threads=threads)",
+    "one_query_after_another": "[index.search(q, 10, threads=threads) for q in queries]",
+}
+LONG = """
+import os, signal, sys, threading, time
+import numpy as np
+import bitindex as bi
+rng = np.random.default_rng(0)
+index = bi.FlatIndex(1024)
+index.add(rng.integers(0, 256, (150_000, 128), dtype=np.uint8))
+queries = rng.integers(0, 256, (30_000, 128), dtype=np.uint8)
+sent = []
+
+def send(signal_number):
+    sent.append(time.monotonic())
+    os.kill(os.getpid(), signal_number)
+
+def interrupted_by(exception, call, signal_number=signal.SIGINT):
+    timer = threading.Timer(0.3, send, [signal_number])
+    timer.start()
+    try:
+        call()
+    except exception:
+        waited = time.monotonic() - sent[-1]
+        assert waited < 1, f"stopped after {waited} s"
+    else:
+        timer.cancel()
+        sys.exit("the call ended before the signal came")
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("threads", [1, 3])
+def test_ctrl_c(run_python, threads):
+    run_python(
+        LONG
+        + f"threads = {threads}\n"
+        + "".join(f"interrupted_by(KeyboardInterrupt, lambda: {call})\n" for call in CALLS.values())
+        + """
+code = index.get([77])
+assert index.search(code, 1)[1].tolist() == [[77]]
+index.remove([77])
+assert index.search(code, 1)[0][0, 0] > 0
+index.add(code)
+assert len(index) == 150_000
+"""
+    )
+
+
+@POSIX
+def test_other_signals(run_python):
+    output = run_python(
+        LONG
+        + """
+class Stop(Exception): pass
+
+def stop(*_): raise Stop
+
+def count(*_): print("handled", flush=True)
+
+signal.signal(signal.SIGUSR1, stop)
+signal.signal(signal.SIGUSR2, count)
+interrupted_by(Stop, lambda: index.search(queries, 10), signal.SIGUSR1)
+code = index.get([77])
+threading.Timer(0.2, send, [signal.SIGUSR2]).start()
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    assert index.search(np.repeat(code, 500, axis=0), 1)[1].tolist() == [[77]] * 500
+"""
+    )
+    assert output == "handled\n"
+
+
+@POSIX
+def test_ctrl_c_while_another_thread_searches(run_python):
+    run_python(
+        LONG
+        + """
+answers = []
+def search(): answers.append(index.search(queries[:2000], 3, threads=2))
+thread = threading.Thread(target=search)
+thread.start()
+interrupted_by(KeyboardInterrupt, lambda: time.sleep(20))
+thread.join()
+assert answers[0][1].shape == (2000, 3)
+"""
+    )
+
+
+@pytest.mark.parametrize("n_queries", [1, 20, 20_000])
+def test_end_of_the_program_during_searches(run_python, n_queries):
+    # A daemon thread that comes back from the core finds the interpreter shut down.
+    output = run_python(
+        LONG
+        + f"""
+def search():
+    while True:
+        index.search(queries[:{n_queries}], 10, threads=2)
+
+def look():
+    while True:
+        assert len(index) == 150_000
+
+for work in (search, search, look):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.3)
+print("the end")
+"""
+    )
+    assert output == "the end\n"
+
+
+def test_unknown_instruction_set(run_python):
+    output = run_python(
+        """
+import bitindex as bi
+print("imported")
+for _ in range(2):
+    try:
+        bi.FlatIndex(8)
+    except ValueError as error:
+        print(error)
+""",
+        BITINDEX_ISA="sse9",
+    )
+    first, *errors = output.splitlines()
+    assert first == "imported"
+    assert len(errors) == 2
+    for error in errors:
+        assert error.startswith("BITINDEX_ISA=sse9 is unknown; choose one of: ")
+        assert error.endswith("generic")
+
+
+def test_chosen_instruction_set(run_python):
+    program = "import bitindex as bi; print(bi.FlatIndex(8)._core.isa)"
+    assert run_python(program, BITINDEX_ISA="generic") == "generic\n"
+    assert run_python(program, BITINDEX_ISA="") != ""
+
+
+def test_refusals_do_not_depend_on_assertions(run_python):
+    program = """
+import numpy as np
+import bitindex as bi
+index = bi.FlatIndex(13)
+index.add([[1, 8]])
+wrong = np.zeros((5, 16), np.uint8)
+nothing = np.zeros((1, 2), np.uint8)
+for call in (
+    lambda: index.search(wrong),
+    lambda: index.add(wrong),
+    lambda: index.add([[1, 1]]),
+    lambda: index.add(nothing, [0]),
+    lambda: index.add(nothing, [-1]),
+    lambda: index.add(nothing.astype(float)),
+    lambda: index.update([5], nothing),
+    lambda: index.get([10**9]),
+    lambda: index.range_search(nothing, float("nan")),
+    lambda: index.search(nothing, -1),
+    lambda: index._core.search(wrong, 1, None, 1),
+    lambda: index._core.get(wrong),
+    lambda: index._core.restore(5, None, 0, [wrong, None, None, None, None]),
+    lambda: bi.FlatIndex(0),
+):
+    try:
+        call()
+        print("accepted")
+    except Exception as error:
+        print(type(error).__name__, str(error).splitlines()[0])
+print(len(index), __debug__)
+"""
+    plain, optimized = run_python(program), run_python(program, "-O")
+    assert "accepted" not in plain
+    assert plain.replace("1 True\n", "1 False\n") == optimized
+    assert "queries must have 2 bytes per row (n_bits=13), got shape (5, 16)" in optimized
+
+
+def test_import_is_light(run_python):
+    output = run_python("import sys, bitindex; print(*sys.modules, sep='\\n')")
+    modules = {name.partition(".")[0] for name in output.splitlines()}
+    assert not modules & {"torch", "scipy", "sklearn", "faiss", "tqdm", "xxhash", "pandas"}
+
+
+def test_signals_of_the_process_are_left_alone(run_python):
+    program = """
+import signal
+before = [signal.getsignal(number) for number in signal.valid_signals()]
+"""
+    after = """
+index.search(codes, 3, threads=3)
+assert before == [signal.getsignal(number) for number in signal.valid_signals()]
+"""
+    run_python(program + INDEX + after)
+    assert signal.getsignal(signal.SIGINT) is not None
