@@ -53,7 +53,9 @@ class EmbeddingIndex:
     Parameters
     ----------
     binarizer : Binarizer
-        Makes the codes. Fitted, or fitted by :meth:`fit`.
+        Makes the codes. Fitted, or fitted by :meth:`fit`. With ``similarity="cosine"`` rows are
+        scaled to length 1 before they are encoded, so fit a binarizer that learns a center on such
+        rows too; :meth:`fit` does.
     kind : {"flat"}
         The kind of index that holds the codes.
     similarity : {"cosine", "dot", "l2"}
@@ -108,6 +110,7 @@ class EmbeddingIndex:
 
     def _empty_core(self) -> Any:
         binarizer = self._binarizer
+        self._similarity.check_center(binarizer)
         return INDEX_KINDS[self._kind]._new_core(
             binarizer.n_bits_,
             "hamming",

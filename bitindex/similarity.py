@@ -25,6 +25,8 @@ Floats = npt.NDArray[np.float32]
 
 # Products of two such rows, and of a scale and a sum of weights, are finite in float32.
 _LARGEST_NORM = 1e17
+# Means of rows of length 1 are shorter; their medians may be a little longer.
+_LARGEST_UNIT_CENTER = 1.5
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,23 @@ class Similarity:
             return rows
         norms[norms == 0] = 1.0  # a zero row has cosine 0 with everything
         return np.asarray(rows / norms[:, np.newaxis], np.float32)
+
+    def check_center(self, binarizer: Binarizer) -> None:
+        """Refuse a binarizer whose center cannot be that of the rows of this similarity.
+
+        Raises
+        ------
+        ValueError
+            If rows have length 1 and the center lies outside all of them: it was learned from rows
+            of other lengths, and every code would be alike.
+        """
+        length = float(np.sqrt(_row_dots(binarizer.center_[np.newaxis], binarizer.center_)[0]))
+        if self.unit_rows and length > _LARGEST_UNIT_CENTER:
+            raise ValueError(
+                f"similarity={self.name!r} encodes rows of length 1, but the binarizer was fitted "
+                f"on longer ones (its center has length {length:.3g}): fit it with "
+                "EmbeddingIndex(...).fit(X), or on rows of length 1"
+            )
 
     def has_scales(self, binarizer: Binarizer) -> bool:
         """Tell whether a scale is stored beside each code."""

@@ -22,6 +22,13 @@ def table_sums(rows, table):
     return (low + high).sum(axis=1, dtype=np.uint32)
 
 
+def slice_counts(rows, chosen, minus_popcount):
+    """For numbers of bits counted from the lowest of the first byte."""
+    bits_of_row = np.unpackbits(rows, axis=1, bitorder="little").astype(np.int32)
+    counts = bits_of_row[:, chosen].sum(axis=1, dtype=np.int32)
+    return 2 * counts - bits_of_row.sum(axis=1, dtype=np.int32) if minus_popcount else counts
+
+
 def select_rows(sums, *, alpha, gamma, beta, limit, scale=None, offset=None):
     alpha, gamma, beta, limit = np.float32([alpha, gamma, beta, limit])
     value = alpha * sums.astype(np.float32) + gamma

@@ -154,6 +154,6 @@ class IndexMachine(RuleBasedStateMachine):
 
 
 IndexMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, database=None
+    max_examples=40, stateful_step_count=30, deadline=None, derandomize=True, database=None
 )
 TestIndexMachine = IndexMachine.TestCase

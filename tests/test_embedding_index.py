@@ -268,6 +268,16 @@ def test_fit_is_that_of_the_binarizer_on_prepared_rows():
         np.testing.assert_allclose(binarizer.center_, expected, rtol=1e-5, atol=1e-7)
 
 
+def test_a_center_of_longer_rows_is_refused_for_the_cosine():
+    X = np.random.default_rng(0).normal(5.0, 1.0, (50, 16))
+    binarizer = bi.SignBinarizer(threshold="mean").fit(X)
+    with pytest.raises(ValueError, match=r"fit it with EmbeddingIndex\(\.\.\.\)\.fit\(X\)"):
+        bi.EmbeddingIndex(binarizer)
+    bi.EmbeddingIndex(binarizer, similarity="l2").add(X)
+    index = bi.EmbeddingIndex(bi.SignBinarizer(threshold="mean")).fit(X)
+    assert len(index.add(X)) == 50
+
+
 def test_fit_again_is_allowed_until_rows_are_added():
     index = bi.EmbeddingIndex(bi.SignBinarizer("mean")).fit(X[:, :5]).fit(X)
     index.add(X)

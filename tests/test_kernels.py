@@ -84,6 +84,24 @@ def test_table_sums_of_the_largest_entries_do_not_overflow(kernels):
     assert set(kernels.table_sums(rows, table, 510)) == {8192 * 510}
 
 
+@pytest.mark.parametrize("minus_popcount", [False, True])
+def test_slice_counts(kernels, minus_popcount):
+    rng = np.random.default_rng(4)
+    for n_bytes in [*LENGTHS[1:], 1000, 8192]:
+        n_rows = 70 if n_bytes > 130 else int(rng.integers(1, 600))
+        for rows in (
+            rng.integers(0, 256, (n_rows, n_bytes), dtype=np.uint8),
+            np.full((n_rows, n_bytes), 255, np.uint8),
+        ):
+            for share in (0.0, 0.1, 0.5, 1.0):
+                chosen = np.flatnonzero(rng.random(8 * n_bytes) < share).astype(np.uint32)
+                np.testing.assert_array_equal(
+                    kernels.slice_counts(at_offset(rows, 1), chosen.tolist(), minus_popcount),
+                    reference.slice_counts(rows, chosen, minus_popcount),
+                    err_msg=f"{n_bytes=} {n_rows=} {share=}",
+                )
+
+
 @pytest.mark.parametrize("scaled", [False, True])
 @pytest.mark.parametrize("shifted", [False, True])
 def test_select_rows(kernels, scaled, shifted):

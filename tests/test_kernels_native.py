@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.compiles
+
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ["-std=c++17", "-ffp-contract=off", "-Icsrc", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

@@ -15,6 +15,7 @@
 
 BITINDEX_BEGIN_TARGET("avx2,bmi,popcnt,f16c")
 
+#include "slice_kernels.h"
 #include "vector_kernels.h"
 
 namespace bitindex {
@@ -138,6 +139,14 @@ void interleave(const __m256i* from, __m256i* to) noexcept {
   }
 }
 
+void transpose_16x16(__m256i* a) noexcept {
+  __m256i b[16];
+  interleave(a, b);
+  interleave(b, a);
+  interleave(a, b);
+  interleave(b, a);
+}
+
 struct Bytes {
   using Vector = __m256i;
   using Table = __m256i;
@@ -156,16 +165,13 @@ struct Bytes {
   // Byte 4 * j + i of a vector belongs to row j + 8 * i: Sums::write then needs no shuffle.
   static void transpose_tile(const uint8_t* rows, size_t stride, size_t n_columns,
                              uint8_t* out) noexcept {
-    __m256i a[16], b[16];
+    __m256i a[16];
     for (size_t r = 0; r < 16; ++r) {
       const uint8_t* row = rows + (8 * (r % 4) + r / 4) * stride;
       a[r] = _mm256_inserti128_si256(_mm256_castsi128_si256(load128(row)),
                                      load128(row + 4 * stride), 1);
     }
-    interleave(a, b);
-    interleave(b, a);
-    interleave(a, b);
-    interleave(b, a);
+    transpose_16x16(a);
     const __m256i nibble = _mm256_set1_epi8(15);
     for (size_t c = 0; c < 16; ++c) {
       if (c >= n_columns) break;
@@ -196,6 +202,42 @@ struct Bytes {
       }
     }
   };
+};
+
+struct Slices {
+  using Vector = __m256i;
+  static constexpr size_t kBytes = 32;
+
+  static __m256i zero() noexcept { return _mm256_setzero_si256(); }
+  static __m256i bytes(uint8_t x) noexcept { return _mm256_set1_epi8(static_cast<char>(x)); }
+  static __m256i all_if(bool x) noexcept { return _mm256_set1_epi32(-static_cast<int>(x)); }
+  static __m256i load(const uint8_t* p) noexcept { return bitindex::load(p); }
+  static void store(uint8_t* p, __m256i x) noexcept { bitindex::store(p, x); }
+  static __m256i and_(__m256i a, __m256i b) noexcept { return _mm256_and_si256(a, b); }
+  static __m256i or_(__m256i a, __m256i b) noexcept { return _mm256_or_si256(a, b); }
+  static __m256i xor_(__m256i a, __m256i b) noexcept { return _mm256_xor_si256(a, b); }
+  static __m256i not_(__m256i a) noexcept { return xor_(a, all_if(true)); }
+  static bool any(__m256i a) noexcept { return _mm256_testz_si256(a, a) == 0; }
+  static __m256i shift_left(__m256i a, int n) noexcept {
+    return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n));
+  }
+  static __m256i shift_right(__m256i a, int n) noexcept {
+    return _mm256_srl_epi16(a, _mm_cvtsi32_si128(n));
+  }
+  static __m256i majority(__m256i a, __m256i b, __m256i c) noexcept {
+    return or_(and_(a, b), and_(c, or_(a, b)));
+  }
+  static void full_add(__m256i& carry, __m256i& sum, __m256i a, __m256i b, __m256i c) noexcept {
+    const __m256i half = xor_(a, b);
+    carry = or_(and_(a, b), and_(half, c));
+    sum = xor_(half, c);
+  }
+  static void transpose_tile(const uint8_t* rows, size_t stride, __m256i* columns) noexcept {
+    for (size_t r = 0; r < 16; ++r)
+      columns[r] = _mm256_inserti128_si256(_mm256_castsi128_si256(load128(rows + r * stride)),
+                                           load128(rows + (r + 16) * stride), 1);
+    transpose_16x16(columns);
+  }
 };
 
 struct Floats {
@@ -268,6 +310,9 @@ const KernelTable kAvx2Kernels = {
     Bytes::kRows,
     transpose_rows<Bytes>,
     table_sums<Bytes>,
+    8 * Slices::kBytes,
+    slice_bits<Slices>,
+    count_slices<Slices>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

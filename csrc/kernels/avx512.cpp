@@ -25,6 +25,7 @@
 
 BITINDEX_BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,popcnt")
 
+#include "slice_kernels.h"
 #include "vector_kernels.h"
 
 namespace bitindex {
@@ -137,6 +138,22 @@ void interleave(const __m512i* from, __m512i* to) noexcept {
   }
 }
 
+void transpose_16x16(__m512i* a) noexcept {
+  __m512i b[16];
+  interleave(a, b);
+  interleave(b, a);
+  interleave(a, b);
+  interleave(b, a);
+}
+
+// Rows 0, step, 2 step and 3 step, 16 bytes each.
+__m512i load_4_rows(const uint8_t* row, size_t step) noexcept {
+  __m512i rows = _mm512_castsi128_si512(load128(row));
+  rows = _mm512_inserti32x4(rows, load128(row + step), 1);
+  rows = _mm512_inserti32x4(rows, load128(row + 2 * step), 2);
+  return _mm512_inserti32x4(rows, load128(row + 3 * step), 3);
+}
+
 struct Bytes {
   using Vector = __m512i;
   using Table = __m512i;
@@ -155,18 +172,10 @@ struct Bytes {
   // Byte 4 * j + i of a vector belongs to row j + 16 * i: Sums::write then needs no shuffle.
   static void transpose_tile(const uint8_t* rows, size_t stride, size_t n_columns,
                              uint8_t* out) noexcept {
-    __m512i a[16], b[16];
-    for (size_t r = 0; r < 16; ++r) {
-      const uint8_t* row = rows + (16 * (r % 4) + r / 4) * stride;
-      a[r] = _mm512_castsi128_si512(load128(row));
-      a[r] = _mm512_inserti32x4(a[r], load128(row + 4 * stride), 1);
-      a[r] = _mm512_inserti32x4(a[r], load128(row + 8 * stride), 2);
-      a[r] = _mm512_inserti32x4(a[r], load128(row + 12 * stride), 3);
-    }
-    interleave(a, b);
-    interleave(b, a);
-    interleave(a, b);
-    interleave(b, a);
+    __m512i a[16];
+    for (size_t r = 0; r < 16; ++r)
+      a[r] = load_4_rows(rows + (16 * (r % 4) + r / 4) * stride, 4 * stride);
+    transpose_16x16(a);
     const __m512i nibble = _mm512_set1_epi8(15);
     for (size_t c = 0; c < 16; ++c) {
       if (c >= n_columns) break;
@@ -197,6 +206,40 @@ struct Bytes {
       }
     }
   };
+};
+
+struct Slices {
+  using Vector = __m512i;
+  static constexpr size_t kBytes = 64;
+
+  static __m512i zero() noexcept { return _mm512_setzero_si512(); }
+  static __m512i bytes(uint8_t x) noexcept { return _mm512_set1_epi8(static_cast<char>(x)); }
+  static __m512i all_if(bool x) noexcept { return _mm512_set1_epi32(-static_cast<int>(x)); }
+  static __m512i load(const uint8_t* p) noexcept { return bitindex::load(p); }
+  static void store(uint8_t* p, __m512i x) noexcept { bitindex::store(p, x); }
+  static __m512i and_(__m512i a, __m512i b) noexcept { return _mm512_and_si512(a, b); }
+  static __m512i or_(__m512i a, __m512i b) noexcept { return _mm512_or_si512(a, b); }
+  static __m512i xor_(__m512i a, __m512i b) noexcept { return _mm512_xor_si512(a, b); }
+  static __m512i not_(__m512i a) noexcept { return xor_(a, all_if(true)); }
+  static bool any(__m512i a) noexcept { return _mm512_test_epi64_mask(a, a) != 0; }
+  static __m512i shift_left(__m512i a, int n) noexcept {
+    return _mm512_sll_epi16(a, _mm_cvtsi32_si128(n));
+  }
+  static __m512i shift_right(__m512i a, int n) noexcept {
+    return _mm512_srl_epi16(a, _mm_cvtsi32_si128(n));
+  }
+  // The truth tables of VPTERNLOG: majority and parity of three bits.
+  static __m512i majority(__m512i a, __m512i b, __m512i c) noexcept {
+    return _mm512_ternarylogic_epi64(a, b, c, 0xe8);
+  }
+  static void full_add(__m512i& carry, __m512i& sum, __m512i a, __m512i b, __m512i c) noexcept {
+    carry = majority(a, b, c);
+    sum = _mm512_ternarylogic_epi64(a, b, c, 0x96);
+  }
+  static void transpose_tile(const uint8_t* rows, size_t stride, __m512i* columns) noexcept {
+    for (size_t r = 0; r < 16; ++r) columns[r] = load_4_rows(rows + r * stride, 16 * stride);
+    transpose_16x16(columns);
+  }
 };
 
 struct Floats {
@@ -256,6 +299,9 @@ const KernelTable kAvx512Kernels = {
     Bytes::kRows,
     transpose_rows<Bytes>,
     table_sums<Bytes>,
+    8 * Slices::kBytes,
+    slice_bits<Slices>,
+    count_slices<Slices>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

@@ -6,6 +6,7 @@
 
 #include "float16.h"
 #include "kernel_table.h"
+#include "slice_kernels.h"
 
 namespace bitindex {
 namespace {
@@ -95,6 +96,40 @@ size_t select_rows(const uint32_t* sums, size_t n, const RowTest& test,
   return found;
 }
 
+struct Slices {
+  using Vector = uint64_t;
+  static constexpr size_t kBytes = 8;
+
+  static uint64_t zero() noexcept { return 0; }
+  static uint64_t bytes(uint8_t x) noexcept { return x * 0x0101010101010101u; }
+  static uint64_t all_if(bool x) noexcept { return x ? ~uint64_t{0} : 0; }
+  static uint64_t load(const uint8_t* p) noexcept { return load64(p); }
+  static void store(uint8_t* p, uint64_t x) noexcept { std::memcpy(p, &x, sizeof x); }
+  static uint64_t and_(uint64_t a, uint64_t b) noexcept { return a & b; }
+  static uint64_t or_(uint64_t a, uint64_t b) noexcept { return a | b; }
+  static uint64_t xor_(uint64_t a, uint64_t b) noexcept { return a ^ b; }
+  static uint64_t not_(uint64_t a) noexcept { return ~a; }
+  static bool any(uint64_t a) noexcept { return a != 0; }
+  static uint64_t shift_left(uint64_t a, int n) noexcept { return a << n; }
+  static uint64_t shift_right(uint64_t a, int n) noexcept { return a >> n; }
+  static uint64_t majority(uint64_t a, uint64_t b, uint64_t c) noexcept {
+    return (a & b) | (c & (a | b));
+  }
+  static void full_add(uint64_t& carry, uint64_t& sum, uint64_t a, uint64_t b,
+                       uint64_t c) noexcept {
+    const uint64_t half = a ^ b;
+    carry = (a & b) | (half & c);
+    sum = half ^ c;
+  }
+  static void transpose_tile(const uint8_t* rows, size_t stride, uint64_t* columns) noexcept {
+    for (size_t column = 0; column < 16; ++column) {
+      uint8_t bytes[8];
+      for (size_t r = 0; r < 8; ++r) bytes[r] = rows[r * stride + column];
+      columns[column] = load64(bytes);
+    }
+  }
+};
+
 float load_float(const float* x, size_t i) noexcept { return x[i]; }
 float load_float(const uint16_t* x, size_t i) noexcept { return float16_to_float(x[i]); }
 float load_float(const int8_t* x, size_t i) noexcept { return static_cast<float>(x[i]); }
@@ -138,6 +173,9 @@ const KernelTable kGenericKernels = {
     kBlockRows,
     transpose_rows,
     table_sums,
+    8 * Slices::kBytes,
+    slice_bits<Slices>,
+    count_slices<Slices>,
     select_rows,
     {dot<float>, dot<uint16_t>, dot<int8_t>},
     {squared_l2<float>, squared_l2<uint16_t>, squared_l2<int8_t>},

@@ -28,6 +28,36 @@ struct RowTest {
   const float* offset;
 };
 
+// Numbers up to 3/2 of the bits of a code have at most this many binary digits.
+constexpr size_t kMaxCountSlices = 17;
+// Behind the slices of a block's bits: what a count of bits starts from, the parity of the rows'
+// popcounts, and zeros.
+constexpr size_t kParitySlice = kMaxCountSlices;
+constexpr size_t kZeroSlice = kMaxCountSlices + 1;
+constexpr size_t kExtraSlices = kMaxCountSlices + 2;
+
+// Which bits to count for one query or two: the numbers of the slices of `both`, then those of the
+// first query alone, then those of the second. Each list is filled up to a multiple of 8 with the
+// number of the slice of zeros, 8 * n_bytes + kZeroSlice.
+struct SlicePair {
+  const uint32_t* bits;
+  size_t n_both;
+  size_t n_first;
+  size_t n_second;
+  size_t n_queries;
+};
+
+// With c the number of chosen bits that a row has, and v = c or v = 2c - popcount(row): a row
+// passes where (v >= at_least) != invert, and for the second form perhaps where v misses that by up
+// to 2. Its sum is base + sign * v. Both tests of a pair have the same minus_popcount.
+struct SliceTest {
+  bool minus_popcount;
+  bool invert;
+  int32_t at_least;
+  int32_t base;
+  int32_t sign;
+};
+
 struct KernelTable {
   const char* name;
 
@@ -51,6 +81,19 @@ struct KernelTable {
   // the sum. sums has n_blocks * block_rows entries.
   void (*table_sums)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
                      uint32_t max_pair, uint32_t* sums) noexcept;
+  // The bit scan works on blocks of `slice_rows` rows: slice j holds bit j of all rows of a block,
+  // where bit j is bit j % 8 of byte j / 8 counted from the lowest, in (slice_rows / 8) bytes and
+  // in a private order of rows. A block has 8 * n_bytes + kExtraSlices slices and is 64-byte
+  // aligned.
+  size_t slice_rows;
+  void (*slice_bits)(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t* blocks) noexcept;
+  // For each query q of the pair and each block b: passed[q][b] tells whether a row passes
+  // tests[q]; only then sums[q][b * slice_rows ...] hold the sums of its rows. Rows that are
+  // missing count as zeros, which may pass.
+  void (*count_slices)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes,
+                       const SlicePair& pair, const SliceTest* tests, uint32_t* const* sums,
+                       uint8_t* const* passed) noexcept;
+
   // Writes the positions of the rows that pass the test, ascending; returns how many.
   // positions has room for n + 16 entries.
   size_t (*select_rows)(const uint32_t* sums, size_t n, const RowTest& test,

@@ -10,6 +10,7 @@
 
 #include "kernel_table.h"
 #include "remainders.h"
+#include "slice_kernels.h"
 #include "vector_kernels.h"
 
 namespace bitindex {
@@ -73,6 +74,14 @@ void interleave(const uint8x16_t* from, uint8x16_t* to) noexcept {
   }
 }
 
+void transpose_16x16(uint8x16_t* a) noexcept {
+  uint8x16_t b[16];
+  interleave(a, b);
+  interleave(b, a);
+  interleave(a, b);
+  interleave(b, a);
+}
+
 struct Bytes {
   using Vector = uint8x16x2_t;
   using Table = uint8x16_t;
@@ -91,12 +100,9 @@ struct Bytes {
   static void transpose_tile(const uint8_t* rows, size_t stride, size_t n_columns,
                              uint8_t* out) noexcept {
     for (size_t half = 0; half < 2; ++half) {
-      uint8x16_t a[16], b[16];
+      uint8x16_t a[16];
       for (size_t r = 0; r < 16; ++r) a[r] = vld1q_u8(rows + (16 * half + r) * stride);
-      interleave(a, b);
-      interleave(b, a);
-      interleave(a, b);
-      interleave(b, a);
+      transpose_16x16(a);
       for (size_t c = 0; c < 16; ++c) {
         if (c >= n_columns) break;
         vst1q_u8(out + 64 * c + 16 * half, vandq_u8(a[c], vdupq_n_u8(15)));
@@ -126,6 +132,38 @@ struct Bytes {
       }
     }
   };
+};
+
+struct Slices {
+  using Vector = uint8x16_t;
+  static constexpr size_t kBytes = 16;
+
+  static Vector zero() noexcept { return vdupq_n_u8(0); }
+  static Vector bytes(uint8_t x) noexcept { return vdupq_n_u8(x); }
+  static Vector all_if(bool x) noexcept { return vdupq_n_u8(x ? 0xff : 0); }
+  static Vector load(const uint8_t* p) noexcept { return vld1q_u8(p); }
+  static void store(uint8_t* p, Vector x) noexcept { vst1q_u8(p, x); }
+  static Vector and_(Vector a, Vector b) noexcept { return vandq_u8(a, b); }
+  static Vector or_(Vector a, Vector b) noexcept { return vorrq_u8(a, b); }
+  static Vector xor_(Vector a, Vector b) noexcept { return veorq_u8(a, b); }
+  static Vector not_(Vector a) noexcept { return vmvnq_u8(a); }
+  static bool any(Vector a) noexcept { return vmaxvq_u8(a) != 0; }
+  static Vector shift_left(Vector a, int n) noexcept {
+    return vshlq_u8(a, vdupq_n_s8(static_cast<int8_t>(n)));
+  }
+  static Vector shift_right(Vector a, int n) noexcept { return shift_left(a, -n); }
+  // Where a and b agree they have the majority; elsewhere c decides.
+  static Vector majority(Vector a, Vector b, Vector c) noexcept {
+    return vbslq_u8(veorq_u8(a, b), c, a);
+  }
+  static void full_add(Vector& carry, Vector& sum, Vector a, Vector b, Vector c) noexcept {
+    carry = majority(a, b, c);
+    sum = xor_(xor_(a, b), c);
+  }
+  static void transpose_tile(const uint8_t* rows, size_t stride, Vector* columns) noexcept {
+    for (size_t r = 0; r < 16; ++r) columns[r] = vld1q_u8(rows + r * stride);
+    transpose_16x16(columns);
+  }
 };
 
 struct Floats {
@@ -218,6 +256,9 @@ const KernelTable kNeonKernels = {
     Bytes::kRows,
     transpose_rows<Bytes>,
     table_sums<Bytes>,
+    8 * Slices::kBytes,
+    slice_bits<Slices>,
+    count_slices<Slices>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

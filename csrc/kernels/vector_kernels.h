@@ -109,7 +109,7 @@ template <class Bytes>
 void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
                 uint32_t max_pair, uint32_t* sums) noexcept {
   if (n_bytes == 0) {
-    std::memset(sums, 0, n_blocks * Bytes::kRows * sizeof *sums);
+    for (size_t i = 0; i < n_blocks * Bytes::kRows; ++i) sums[i] = 0;
     return;
   }
   if (max_pair == 0) max_pair = 1;

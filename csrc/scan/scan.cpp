@@ -11,8 +11,10 @@ namespace {
 // Tables of a batch are built together; those of a group stay in the second-level cache.
 constexpr size_t kBatchTableBytes = size_t{16} << 20;
 constexpr size_t kGroupTableBytes = size_t{192} << 10;
-// Fewer rows are not worth a task of their own.
-constexpr size_t kMinRangeRows = 4096;
+// Fewer bytes of codes, or fewer for each of several queries, are not worth a task of their own: a
+// thread takes some 50 microseconds to wake.
+constexpr size_t kMinRangeBytes = size_t{1} << 20;
+constexpr size_t kMinRangeBytesOfMany = size_t{1} << 16;
 constexpr size_t kTasksPerThread = 4;  // evens out threads of unequal speed
 
 // Rows within a fixed distance: nothing to select.
@@ -37,19 +39,22 @@ struct Cut {
 
 Cut cut_work(size_t n_queries, size_t n_rows, size_t n_bytes, size_t n_threads) {
   Cut cut;
-  cut.group_queries = std::clamp<size_t>(kGroupTableBytes / (32 * n_bytes), 1, n_queries);
+  // An even number: pairs of queries stay together.
+  cut.group_queries = std::max<size_t>(2, kGroupTableBytes / (64 * n_bytes) * 2);
   const size_t n_groups = (n_queries + cut.group_queries - 1) / cut.group_queries;
   const size_t n_tasks = n_threads == 1 ? 1 : n_threads * kTasksPerThread;
   const size_t n_ranges = std::max<size_t>(1, n_tasks / n_groups);
-  cut.range_rows = std::max(kMinRangeRows, (n_rows + n_ranges - 1) / n_ranges);
+  const size_t min_bytes = n_queries < 16 ? kMinRangeBytes : kMinRangeBytesOfMany;
+  cut.range_rows = std::max(min_bytes / n_bytes + 1, (n_rows + n_ranges - 1) / n_ranges);
   return cut;
 }
 
 // Scans one batch of queries; make(n_rows) gives an empty collector for a range of rows.
 template <class Make>
-void scan_batch(const Scan& scan, const QueryTables& tables, size_t n_batch, Make make,
+void scan_batch(const Scan& scan, const QueryPlan& plan, Make make,
                 const std::function<void(size_t, std::vector<Candidate>)>& add) {
   using Collector = decltype(make(size_t{0}));
+  const size_t n_batch = plan.n_queries();
   const size_t n_rows = scan.store.n_rows();
   const Cut cut = cut_work(n_batch, n_rows, scan.store.column(0).width(), scan.n_threads);
   const size_t n_groups = (n_batch + cut.group_queries - 1) / cut.group_queries;
@@ -59,12 +64,13 @@ void scan_batch(const Scan& scan, const QueryTables& tables, size_t n_batch, Mak
   run_tasks(n_groups * n_ranges, scan.n_threads, scan.cancel, [&](size_t task) {
     const size_t first_query = task / n_ranges * cut.group_queries;
     const size_t last_query = std::min(n_batch, first_query + cut.group_queries);
-    const size_t first_row = task % n_ranges * cut.range_rows;
-    const size_t last_row = std::min(n_rows, first_row + cut.range_rows);
+    size_t row = task % n_ranges * cut.range_rows;
+    const size_t last_row = std::min(n_rows, row + cut.range_rows);
     std::vector<Collector>& collectors = collected[task];
-    for (size_t q = first_query; q < last_query; ++q)
-      collectors.push_back(make(last_row - first_row));
-    scan_rows(scan, tables, first_query, first_row, last_row, collectors);
+    for (size_t q = first_query; q < last_query; ++q) collectors.push_back(make(last_row - row));
+    Tile tile(scan, plan);
+    while (!scan.cancel.stopped() && tile.load(row, last_row))
+      tile.collect(first_query, last_query, collectors);
   });
   run_tasks(n_batch, scan.n_threads, scan.cancel, [&](size_t q) {
     std::vector<Candidate> all;
@@ -82,12 +88,12 @@ CandidateLists scan_all(const Scan& scan, const Score& score, size_t n_queries, 
                         Make make) {
   CandidateLists lists(n_queries);
   const size_t n_bytes = scan.store.column(0).width();
-  const size_t batch = std::max<size_t>(1, kBatchTableBytes / (32 * n_bytes));
+  const size_t batch = std::max<size_t>(2, kBatchTableBytes / (64 * n_bytes) * 2);
   const NearerFirst nearer_first(scan.store.ids());
   for (size_t first = 0; first < n_queries && k > 0; first += batch) {
     const size_t n_batch = std::min(batch, n_queries - first);
-    const QueryTables tables(scan, score, first, n_batch);
-    scan_batch(scan, tables, n_batch, make, [&](size_t q, std::vector<Candidate> all) {
+    const QueryPlan plan(scan, score, first, n_batch);
+    scan_batch(scan, plan, make, [&](size_t q, std::vector<Candidate> all) {
       if (all.size() > k) {
         std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(k), all.end(),
                          nearer_first);

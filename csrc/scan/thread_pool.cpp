@@ -16,6 +16,9 @@
 namespace bitindex {
 namespace {
 
+// More never helps, and a mistaken request must not exhaust the machine.
+constexpr size_t kMaxThreads = 256;
+
 thread_local bool inside_task = false;
 
 // One call of run_tasks.
@@ -140,6 +143,7 @@ Pool& pool() {
 
 void run_tasks(size_t n_tasks, size_t n_threads, Cancel& cancel,
                const std::function<void(size_t)>& task) {
+  n_threads = std::min(n_threads, kMaxThreads);
   const size_t n_helpers = std::min(n_threads, n_tasks) - (n_tasks > 0 ? 1 : 0);
   if (inside_task || n_threads <= 1 || n_helpers == 0) {
     for (size_t i = 0; i < n_tasks; ++i) {

@@ -1,53 +1,56 @@
 #include "scan/tile.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace bitindex {
 namespace {
 
-// The transposed rows of a tile, one table and its sums share a first-level cache of 32 KiB.
+// The blocks of a tile, a query's table or bit list and the sums share a first-level cache of 32
+// KiB.
 constexpr size_t kTileBytes = size_t{24} << 10;
 constexpr size_t kMaxTileRows = 1024;
 // table_sums works on four blocks at a time; fewer cost it more per block.
 constexpr size_t kBlocksAtOnce = 4;
 
-size_t tile_rows(size_t n_bytes, size_t block_rows) {
-  size_t n_blocks = kTileBytes / (2 * n_bytes * block_rows);
-  if (n_blocks > kBlocksAtOnce) n_blocks -= n_blocks % kBlocksAtOnce;
-  return std::clamp(n_blocks * block_rows, block_rows, kMaxTileRows);
+size_t rows_of_blocks(size_t block_bytes, size_t block_rows, size_t blocks_at_once) {
+  size_t n_blocks = kTileBytes / block_bytes;
+  if (n_blocks > blocks_at_once) n_blocks -= n_blocks % blocks_at_once;
+  return std::max(block_rows, std::min(n_blocks * block_rows, kMaxTileRows));
 }
 
 }  // namespace
 
-QueryTables::QueryTables(const Scan& scan, const Score& score, size_t first_query, size_t n_queries)
-    : score_(score), first_query_(first_query), table_bytes_(32 * scan.store.column(0).width()) {
-  // One query alone reads each row once: transposing it first would cost more than it saves.
-  uint32_t unused;
-  if (n_queries == 1 && score.row_sums(scan.kernels, first_query, nullptr, 0, &unused)) return;
-  tables_ = make_aligned(n_queries * table_bytes_);
-  constexpr size_t kQueriesPerTask = 64;
-  run_tasks((n_queries + kQueriesPerTask - 1) / kQueriesPerTask, scan.n_threads, scan.cancel,
-            [&](size_t task) {
-              const size_t last = std::min(n_queries, (task + 1) * kQueriesPerTask);
-              for (size_t q = task * kQueriesPerTask; q < last; ++q)
-                score.write_table(first_query + q, tables_.get() + q * table_bytes_);
-            });
-}
-
-Tile::Tile(const Scan& scan, const Score& score, bool transposed)
+Tile::Tile(const Scan& scan, const QueryPlan& plan)
     : scan_(scan),
-      score_(score),
+      plan_(plan),
+      score_(plan.score()),
       n_bytes_(scan.store.column(0).width()),
-      transposed_(transposed),
-      capacity_(transposed ? tile_rows(n_bytes_, scan.kernels.block_rows) : kMaxTileRows),
-      sums_(capacity_),
-      positions_(capacity_ + 16) {
-  if (transposed_) blocks_ = make_aligned(2 * n_bytes_ * capacity_);
+      block_rows_(1),
+      capacity_(kMaxTileRows),
+      min_sliced_rows_(kMaxTileRows + 1) {
+  size_t block_bytes = 0;
+  if (plan.method() == Method::kTables) {
+    block_rows_ = scan.kernels.block_rows;
+    block_bytes = 2 * n_bytes_ * block_rows_;
+    capacity_ = rows_of_blocks(block_bytes, block_rows_, kBlocksAtOnce);
+  } else if (plan.method() == Method::kSlices) {
+    block_rows_ = scan.kernels.slice_rows;
+    block_bytes = (8 * n_bytes_ + kExtraSlices) * block_rows_ / 8;
+    capacity_ = rows_of_blocks(block_bytes, block_rows_, 1);
+    min_sliced_rows_ = block_rows_ / 8;  // a block costs as much with one row as with all
+    passed_[0].resize(capacity_ / block_rows_);
+    passed_[1].resize(capacity_ / block_rows_);
+    sums_[1].resize(capacity_);
+  }
+  if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
+  sums_[0].resize(capacity_);
+  positions_.resize(capacity_ + 16);
   if (scan.filter.allows_all()) return;
   listed_.resize(capacity_);
   gathered_codes_.resize(capacity_ * n_bytes_);
-  if (score.scales() != nullptr) gathered_scales_.resize(capacity_);
-  if (score.offsets() != nullptr) gathered_offsets_.resize(capacity_);
+  if (score_.scales() != nullptr) gathered_scales_.resize(capacity_);
+  if (score_.offsets() != nullptr) gathered_offsets_.resize(capacity_);
 }
 
 bool Tile::load(size_t& first, size_t last) {
@@ -62,7 +65,7 @@ bool Tile::load(size_t& first, size_t last) {
     n_ = scan_.filter.next_rows(first, last, capacity_, listed_.data());
     gather(listed_.data());
   }
-  if (n_ > 0 && transposed_) scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
+  if (n_ > 0) prepare();
   return n_ > 0;
 }
 
@@ -77,6 +80,43 @@ void Tile::gather(const uint32_t* rows) {
   codes_ = gathered_codes_.data();
   scales_ = gathered_scales_.empty() ? nullptr : gathered_scales_.data();
   offsets_ = gathered_offsets_.empty() ? nullptr : gathered_offsets_.data();
+}
+
+void Tile::prepare() {
+  if (plan_.method() == Method::kTables)
+    scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
+  if (!is_sliced()) return;
+  scan_.kernels.slice_bits(codes_, n_, n_bytes_, blocks_.get());
+  if (offsets_ != nullptr) least_offset_ = *std::min_element(offsets_, offsets_ + n_);
+}
+
+void Tile::sum_rows(size_t q) {
+  const BitCounts* counts = score_.bit_counts();
+  if (counts == nullptr) {
+    scan_.kernels.table_sums(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
+                             plan_.table(q), score_.max_pair(), sums_[0].data());
+    return;
+  }
+  const auto count = counts->common ? scan_.kernels.and_count_rows : scan_.kernels.xor_count_rows;
+  count(counts->query(plan_.number_in_score(q)), codes_, n_, n_bytes_, sums_[0].data());
+}
+
+// With v = 2c - popcount(row), c the chosen bits that a row has: the bits that differ are
+// popcount(query) - v, or popcount(query) + v where the query chose the bits that it lacks.
+SliceTest Tile::slice_test(size_t q, float limit) const {
+  const int32_t bound = score_.sum_bound(plan_.number_in_score(q), limit, least_offset_);
+  if (score_.bit_counts()->common) return {false, false, bound, 0, 1};
+  const PlannedPair& pair = plan_.pair(q);
+  const int32_t popcount = pair.popcounts[q % 2];
+  if (pair.inverted[q % 2]) return {true, true, bound - popcount + 1, popcount, 1};
+  return {true, false, popcount - bound, popcount, -1};
+}
+
+void Tile::count_slices(size_t q, const SliceTest* tests) {
+  uint32_t* const sums[2] = {sums_[0].data(), sums_[1].data()};
+  uint8_t* const passed[2] = {passed_[0].data(), passed_[1].data()};
+  scan_.kernels.count_slices(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
+                             plan_.pair(q).slices, tests, sums, passed);
 }
 
 }  // namespace bitindex

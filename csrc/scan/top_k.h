@@ -35,7 +35,8 @@ class NearerFirst {
 
 class TopK {
  public:
-  TopK(size_t k, const NearerFirst& nearer_first) : k_(k), nearer_first_(nearer_first) {}
+  TopK(size_t k, const NearerFirst& nearer_first)
+      : k_(k), capacity_(std::max(2 * k, kMinCapacity)), nearer_first_(nearer_first) {}
 
   // No row with a larger key can be among the k nearest. Rows must come in ascending order: where
   // ids ascend with them, a later row with the key of the k-th nearest is too late.
@@ -44,7 +45,7 @@ class TopK {
   void push(float key, uint32_t row) {
     if (!(key <= limit_)) return;
     candidates_.push_back({key, row});
-    if (candidates_.size() >= 2 * k_ + kSlack) select();
+    if (candidates_.size() >= capacity_) select();
   }
 
   // The k nearest, in no order; the collector is then empty.
@@ -54,7 +55,9 @@ class TopK {
   }
 
  private:
-  static constexpr size_t kSlack = 64;  // a small k would otherwise select after every few rows
+  // A larger buffer would select less often, but leave the limit loose for longer, and every row
+  // within the limit costs more than its share of a selection.
+  static constexpr size_t kMinCapacity = 16;
 
   void select() {
     if (k_ == 0) return candidates_.clear();
@@ -66,6 +69,7 @@ class TopK {
   }
 
   size_t k_;
+  size_t capacity_;
   NearerFirst nearer_first_;
   float limit_ = std::numeric_limits<float>::infinity();
   std::vector<Candidate> candidates_;

@@ -13,8 +13,8 @@ constexpr float kMaxEntry = 255.0f;
 
 float EstimateScore::limit_before_constant(size_t q, float limit) const {
   if (terms_.constants == nullptr) return limit;
-  // Rounded up twice, for the subtraction in key() and for the sum here, so that no row is lost; the
-  // few that pass too many have keys above the limit.
+  // Rounded up twice, for the subtraction in key() and for the sum here, so that no row is lost;
+  // the few that pass too many have keys above the limit.
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const double sum = static_cast<double>(std::nextafter(limit, kInfinity)) + terms_.constants[q];
   return std::nextafter(static_cast<float>(sum), kInfinity);
@@ -30,49 +30,67 @@ WeightScore::WeightScore(const float* weights, size_t n_queries, size_t n_bits, 
   for (size_t q = 0; q < n_queries; ++q) {
     float largest = 0.0f;
     double total = 0.0;
-    for (size_t c = 0; c < n_bytes_; ++c)
-      for (int half = 0; half < 2; ++half) {
-        float nibble = 0.0f;
-        for (int bit = 4 * half; bit < 4 * half + 4; ++bit) nibble += std::fabs(weight(q, c, bit));
-        largest = std::max(largest, 2.0f * nibble);
-        total += nibble;
-      }
+    for (size_t position = 0; position < 2 * n_bytes_; ++position) {
+      float sum = 0.0f;
+      for (const float w : nibble(q, position).weights) sum += std::fabs(w);
+      largest = std::max(largest, 2.0f * sum);
+      total += sum;
+    }
     // Entry 0 of a nibble stands for -sum |w_j|, so -S = total - step * sum.
     alpha_[q] = -(largest / kMaxEntry);
     gamma_[q] = static_cast<float>(total);
   }
 }
 
-float WeightScore::weight(size_t q, size_t byte, int bit) const {
-  const size_t j = 8 * byte + static_cast<size_t>(big_endian_ ? 7 - bit : bit);
-  return j < n_bits_ ? weights_[q * n_bits_ + j] : 0.0f;
+WeightScore::Nibble WeightScore::nibble(size_t q, size_t position) const {
+  Nibble result = {};
+  const float* weights = weights_ + q * n_bits_;
+  for (size_t t = 0; t < 4; ++t) {
+    const size_t bit = 4 * (position % 2) + t;
+    const size_t j = 8 * (position / 2) + (big_endian_ ? 7 - bit : bit);
+    if (j < n_bits_) result.weights[t] = weights[j];
+  }
+  return result;
 }
 
 void WeightScore::write_table(size_t q, uint8_t* table) const {
   const float step = -alpha_[q];
   // In double, because 1 / step overflows a float where the weights are denormal.
   const double per_step = step > 0.0f ? 1.0 / step : 0.0;
-  for (size_t c = 0; c < n_bytes_; ++c)
-    for (int half = 0; half < 2; ++half)
-      for (int n = 0; n < 16; ++n) {
-        float above_least = 0.0f;
-        for (int t = 0; t < 4; ++t) {
-          const float w = weight(q, c, 4 * half + t);
-          if (((n >> t) & 1) == (w > 0.0f)) above_least += 2.0f * std::fabs(w);
-        }
-        *table++ = static_cast<uint8_t>(std::min<double>(kMaxEntry, above_least * per_step + 0.5));
+  for (size_t position = 0; position < 2 * n_bytes_; ++position, table += 16) {
+    const Nibble bits = nibble(q, position);
+    float above_least[16] = {};
+    for (size_t t = 0, n = 1; t < 4; ++t, n *= 2) {
+      const float w = bits.weights[t];
+      const float if_clear = w > 0.0f ? 0.0f : 2.0f * std::fabs(w);
+      const float if_set = w > 0.0f ? 2.0f * w : 0.0f;
+      for (size_t i = 0; i < n; ++i) {
+        above_least[n + i] = above_least[i] + if_set;
+        above_least[i] += if_clear;
       }
+    }
+    for (size_t i = 0; i < 16; ++i) {
+      const double entry = std::min<double>(kMaxEntry, above_least[i] * per_step + 0.5);
+      table[i] = static_cast<uint8_t>(static_cast<int32_t>(entry));
+    }
+  }
 }
 
 SignScore::SignScore(const uint8_t* queries, const float* magnitudes, size_t n_queries,
                      size_t n_bits, const EstimateTerms& terms)
-    : EstimateScore(n_queries, terms), queries_(queries), n_bytes_((n_bits + 7) / 8) {
+    : EstimateScore(n_queries, terms), bits_{queries, (n_bits + 7) / 8, false} {
   // S = magnitude * (bits that agree - bits that differ), so -S = magnitude * (2 * differ -
   // n_bits).
   for (size_t q = 0; q < n_queries; ++q) {
     alpha_[q] = 2.0f * magnitudes[q];
     gamma_[q] = -magnitudes[q] * static_cast<float>(n_bits);
   }
+}
+
+int32_t SignScore::sum_bound(size_t q, float limit, float) const {
+  // A row's own scale and offset make any number of bits possible.
+  if (scales() != nullptr || offsets() != nullptr || alpha_[q] <= 0.0f) return kAnyNumberOfBits;
+  return whole_bits((limit_before_constant(q, limit) - gamma_[q]) / alpha_[q] + 1.0f);
 }
 
 }  // namespace bitindex

@@ -1,16 +1,15 @@
 // Estimated similarities of a query and the embeddings behind the codes:
 //
-//   similarity = scale_i * S + offset_i + constant_q,   S = sum over bits of +w_j (bit set) or -w_j,
+//   similarity = scale_i * S + offset_i + constant_q,   S = sum over bits of +w_j (bit set) or
+//   -w_j,
 //
-// with the numbers scale_i (1 if not stored) and offset_i (0 if not stored) kept beside each code, and
-// a constant of the query. The constant is part of the key, so that similarities that are equal in
-// float32 tie.
-// The key is minus the similarity.
+// with the numbers scale_i (1 if not stored) and offset_i (0 if not stored) kept beside each code,
+// and a constant of the query. The constant is part of the key, so that similarities that are equal
+// in float32 tie. The key is minus the similarity.
 #pragma once
 
 #include <vector>
 
-#include "tables/nibbles.h"
 #include "tables/score.h"
 
 namespace bitindex {
@@ -46,9 +45,9 @@ class EstimateScore : public Score {
   std::vector<float> alpha_;  // -S = alpha * sum + gamma
   std::vector<float> gamma_;
 
- private:
   float limit_before_constant(size_t q, float limit) const;
 
+ private:
   EstimateTerms terms_;
 };
 
@@ -64,7 +63,11 @@ class WeightScore : public EstimateScore {
   uint32_t max_pair() const override { return 2 * 255; }
 
  private:
-  float weight(size_t q, size_t byte, int bit) const;
+  // The weights of the four bits of a nibble, lowest bit first.
+  struct Nibble {
+    float weights[4];
+  };
+  Nibble nibble(size_t q, size_t position) const;
 
   const float* weights_;
   size_t n_bits_;
@@ -78,21 +81,11 @@ class SignScore : public EstimateScore {
   SignScore(const uint8_t* queries, const float* magnitudes, size_t n_queries, size_t n_bits,
             const EstimateTerms& terms);
 
-  void write_table(size_t q, uint8_t* table) const override {
-    write_bit_table<XorNibbles>(query(q), n_bytes_, table);
-  }
-  uint32_t max_pair() const override { return kMaxPairOfBits; }
-  bool row_sums(const KernelTable& kernels, size_t q, const uint8_t* rows, size_t n_rows,
-                uint32_t* sums) const override {
-    kernels.xor_count_rows(query(q), rows, n_rows, n_bytes_, sums);
-    return true;
-  }
+  const BitCounts* bit_counts() const override { return &bits_; }
+  int32_t sum_bound(size_t q, float limit, float least_offset) const override;
 
  private:
-  const uint8_t* query(size_t q) const { return queries_ + q * n_bytes_; }
-
-  const uint8_t* queries_;
-  size_t n_bytes_;
+  BitCounts bits_;
 };
 
 }  // namespace bitindex

@@ -1,5 +1,6 @@
 #include "tables/overlap.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace bitindex {
@@ -11,11 +12,7 @@ float overlap_row_term(Overlap kind, uint32_t popcount) {
 
 OverlapScore::OverlapScore(Overlap kind, const KernelTable& kernels, const uint8_t* queries,
                            size_t n_queries, size_t n_bytes, const float* row_terms)
-    : kind_(kind),
-      queries_(queries),
-      n_bytes_(n_bytes),
-      row_terms_(row_terms),
-      query_sizes_(n_queries) {
+    : kind_(kind), bits_{queries, n_bytes, true}, row_terms_(row_terms), query_sizes_(n_queries) {
   kernels.popcount_rows(queries, n_queries, n_bytes, query_sizes_.data());
 }
 
@@ -48,6 +45,12 @@ RowTest OverlapScore::row_test(size_t q, float limit) const {
   // Float products of counts up to 2^17 are off by less than this many bits; key() decides.
   constexpr float kSlack = 0.25f;
   return {-1.0f, static_cast<float>(constant), static_cast<float>(c), kSlack, nullptr, nullptr};
+}
+
+int32_t OverlapScore::sum_bound(size_t q, float limit, float least_offset) const {
+  const RowTest test = row_test(q, limit);
+  const float least = test.gamma + test.beta * least_offset - test.limit;
+  return test.alpha == 0.0f ? 0 : whole_bits(std::max(0.0f, std::ceil(least)));
 }
 
 }  // namespace bitindex

@@ -10,7 +10,6 @@
 
 #include <vector>
 
-#include "tables/nibbles.h"
 #include "tables/score.h"
 
 namespace bitindex {
@@ -26,25 +25,15 @@ class OverlapScore : public Score {
   OverlapScore(Overlap kind, const KernelTable& kernels, const uint8_t* queries, size_t n_queries,
                size_t n_bytes, const float* row_terms);
 
-  void write_table(size_t q, uint8_t* table) const override {
-    write_bit_table<AndNibbles>(query(q), n_bytes_, table);
-  }
-  uint32_t max_pair() const override { return kMaxPairOfBits; }
-  bool row_sums(const KernelTable& kernels, size_t q, const uint8_t* rows, size_t n_rows,
-                uint32_t* sums) const override {
-    kernels.and_count_rows(query(q), rows, n_rows, n_bytes_, sums);
-    return true;
-  }
+  const BitCounts* bit_counts() const override { return &bits_; }
+  int32_t sum_bound(size_t q, float limit, float least_offset) const override;
   const float* offsets() const override { return row_terms_; }
   RowTest row_test(size_t q, float limit) const override;
   float key(size_t q, uint32_t sum, size_t row) const override;
 
  private:
-  const uint8_t* query(size_t q) const { return queries_ + q * n_bytes_; }
-
   Overlap kind_;
-  const uint8_t* queries_;
-  size_t n_bytes_;
+  BitCounts bits_;
   const float* row_terms_;
   std::vector<uint32_t> query_sizes_;
 };

@@ -11,22 +11,41 @@
 
 namespace bitindex {
 
+// Sums that are numbers of bits: popcount(query and row), or popcount(query xor row).
+struct BitCounts {
+  const uint8_t* queries;
+  size_t n_bytes;
+  bool common;
+
+  const uint8_t* query(size_t q) const noexcept { return queries + q * n_bytes; }
+};
+
+// More bits than any code has.
+constexpr int32_t kAnyNumberOfBits = 1 << 20;
+
+// The whole numbers of bits up to x.
+inline int32_t whole_bits(float x) {
+  if (x < 0.0f) return -1;
+  return x < static_cast<float>(kAnyNumberOfBits) ? static_cast<int32_t>(x) : kAnyNumberOfBits;
+}
+
 class Score {
  public:
   virtual ~Score() = default;
 
-  // The 32 * n_bytes table entries of query q (see KernelTable::table_sums), and the largest sum of
-  // two entries of one byte position over all queries.
-  virtual void write_table(size_t q, uint8_t* table) const = 0;
-  virtual uint32_t max_pair() const = 0;
-
-  // The same sums straight from rows, without a table. Returns false where that would not be
-  // faster.
-  virtual bool row_sums(const KernelTable& kernels, size_t q, const uint8_t* rows, size_t n_rows,
-                        uint32_t* sums) const {
-    (void)kernels, (void)q, (void)rows, (void)n_rows, (void)sums;
-    return false;
+  // Where the sum of a row is a number of bits: which. Null where it is a sum of table entries.
+  virtual const BitCounts* bit_counts() const { return nullptr; }
+  // For a number of bits that differ, the largest that a row with key(q, ...) <= limit can have;
+  // for one of common bits the smallest, if no offset of a row is below least_offset.
+  virtual int32_t sum_bound(size_t q, float limit, float least_offset) const {
+    (void)q, (void)limit, (void)least_offset;
+    return kAnyNumberOfBits;
   }
+
+  // The 32 * n_bytes table entries of query q (see KernelTable::table_sums), and the largest sum of
+  // two entries of one byte position over all queries. For sums of table entries only.
+  virtual void write_table(size_t q, uint8_t* table) const { (void)q, (void)table; }
+  virtual uint32_t max_pair() const { return 0; }
 
   // The numbers stored beside each row that the key depends on, or null.
   virtual const float* scales() const { return nullptr; }

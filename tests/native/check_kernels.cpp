@@ -148,6 +148,83 @@ void check_table_sums(size_t n_rows, size_t n_bytes, Content content) {
   }
 }
 
+// Counts chosen bits of each row one by one.
+std::vector<int32_t> values_of(Exact<uint8_t>& rows, size_t n_rows, size_t n_bytes,
+                               const std::vector<uint32_t>& chosen, bool minus_popcount) {
+  std::vector<int32_t> values(n_rows);
+  for (size_t i = 0; i < n_rows; ++i) {
+    const auto bit = [&](size_t j) { return rows[i * n_bytes + j / 8] >> (j % 8) & 1; };
+    for (const uint32_t j : chosen) values[i] += bit(j);
+    if (!minus_popcount) continue;
+    values[i] *= 2;
+    for (size_t j = 0; j < 8 * n_bytes; ++j) values[i] -= bit(j);
+  }
+  return values;
+}
+
+void check_slices(size_t n_rows, size_t n_bytes, Content content) {
+  const KernelTable& kernels = tested;
+  const size_t n_bits = 8 * n_bytes, offset = random_bits() % 9;
+  Exact<uint8_t> rows(n_rows * n_bytes, offset);
+  fill(rows, content);
+  const size_t n_blocks = (n_rows + kernels.slice_rows - 1) / kernels.slice_rows;
+  const size_t size = n_blocks * (n_bits + bitindex::kExtraSlices) * kernels.slice_rows / 8;
+  const std::unique_ptr<uint8_t, Free> blocks(
+      static_cast<uint8_t*>(std::aligned_alloc(64, (size + 63) / 64 * 64 + 64)));
+  std::memset(blocks.get(), 0xee, size);
+  kernels.slice_bits(rows.data(), n_rows, n_bytes, blocks.get());
+
+  for (int round = 0; round < 6; ++round) {
+    std::vector<uint32_t> lists[3];  // both, first, second
+    const uint32_t dense = random_bits() % 8;
+    for (uint32_t j = 0; j < n_bits; ++j) {
+      const uint32_t kind = random_bits() % (3 + dense);
+      if (kind < 3) lists[kind].push_back(j);
+    }
+    std::vector<uint32_t> bits;
+    size_t filled[3];
+    for (int list = 0; list < 3; ++list) {
+      const size_t before = bits.size();
+      bits.insert(bits.end(), lists[list].begin(), lists[list].end());
+      while ((bits.size() - before) % 8 != 0)
+        bits.push_back(static_cast<uint32_t>(n_bits + bitindex::kZeroSlice));
+      filled[list] = bits.size() - before;
+    }
+    const size_t n_queries = 1 + random_bits() % 2;
+    const bool minus_popcount = random_bits() % 2;
+    const bitindex::SlicePair pair = {bits.data(), filled[0], filled[1], filled[2], n_queries};
+    bitindex::SliceTest tests[2];
+    std::vector<int32_t> values[2];
+    Counts sums_of_query[2] = {Counts(n_blocks * kernels.slice_rows),
+                               Counts(n_blocks * kernels.slice_rows)};
+    Exact<uint8_t> passed_first(n_blocks), passed_second(n_blocks);
+    uint32_t* const sums[2] = {sums_of_query[0].data(), sums_of_query[1].data()};
+    uint8_t* const passed[2] = {passed_first.data(), passed_second.data()};
+    for (size_t q = 0; q < n_queries; ++q) {
+      std::vector<uint32_t> chosen = lists[0];
+      chosen.insert(chosen.end(), lists[1 + q].begin(), lists[1 + q].end());
+      values[q] = values_of(rows, n_rows, n_bytes, chosen, minus_popcount);
+      const bool invert = random_bits() % 2;
+      int32_t at_least = n_rows > 0 ? values[q][random_bits() % n_rows] : 0;
+      at_least += static_cast<int32_t>(random_bits() % 5) - 2;
+      if (random_bits() % 8 == 0) at_least = random_bits() % 2 ? 1 << 20 : -(1 << 20);
+      const int32_t base = static_cast<int32_t>(random_bits() % 100);
+      tests[q] = {minus_popcount, invert, at_least, base, random_bits() % 2 ? 1 : -1};
+    }
+    kernels.count_slices(blocks.get(), n_blocks, n_bytes, pair, tests, sums, passed);
+    for (size_t q = 0; q < n_queries; ++q)
+      for (size_t i = 0; i < n_rows; ++i) {
+        const int32_t value = values[q][i];
+        const bool row_passes = (value >= tests[q].at_least) != tests[q].invert;
+        const bool block_passed = passed[q][i / kernels.slice_rows] != 0;
+        check(block_passed || !row_passes, "count_slices: a row lost", n_rows, n_bytes, i);
+        check(!block_passed ||
+                  sums[q][i] == static_cast<uint32_t>(tests[q].base + tests[q].sign * value),
+              "count_slices: a sum", n_rows, n_bytes, i);
+      }
+  }
+}
+
 void check_select(size_t n) {
   Exact<uint32_t> sums(n, 1);
   Exact<float> scale(n, 1), offset(n, 3);
@@ -204,12 +281,16 @@ int main() {
     for (size_t n_rows = n_bytes % 7; n_rows <= 70; n_rows += 7)
       check_table_sums(n_rows, n_bytes, n_rows % 2 ? kRandom : kOnes);
     check_table_sums(256 + n_bytes % 31, n_bytes, kRandom);
+    if (n_bytes > 0)
+      for (int content = 0; content < kContents; ++content)
+        check_slices(n_bytes * 37 % 700, n_bytes, static_cast<Content>(content));
     check_all_vectors(n_bytes);
   }
   for (size_t n_rows = 0; n_rows <= 70; ++n_rows) {
     check_counts(n_rows, 24, kRandom);
     check_table_sums(n_rows, 3, kRandom);
     check_table_sums(n_rows, 16, kRandom);
+    check_slices(n_rows, 5, kRandom);
     check_select(n_rows);
   }
   for (const size_t n_bytes : {1000, 8192}) {
@@ -217,6 +298,8 @@ int main() {
     check_counts(9, n_bytes, kOnes);
     check_table_sums(9, n_bytes, kRandom);
     check_table_sums(9, n_bytes, kOnes);
+    check_slices(9, n_bytes, kRandom);
+    check_slices(9, n_bytes, kOnes);
   }
   check_select(1000);
   check_all_vectors(1000);

@@ -1,0 +1,100 @@
+# One word for each thing to do. Every target sets up what it needs in .venv, and compiles only what
+# has changed. Needs Python >= 3.10, a C++17 compiler and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+COMPILED := setup.py $(wildcard csrc/*/*.h csrc/*/*.cpp bitindex/*.pxd bitindex/*.pyx)
+CPP := $(wildcard csrc/*/*.h csrc/*/*.cpp tests/native/*.h tests/native/*.cpp)
+# As in pyproject.toml: "setuptools>=77" "Cython>=3.1" ...
+BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # two pips must not work in one environment
+.PHONY: help demo test test-generic sanitize lint format bench wheel clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(VENV)/.installed ## search real data and say how good the answers are
+	@$(BIN)/bitindex demo
+
+test: $(VENV)/.with-test ## run all tests
+	$(BIN)/pytest
+
+test-generic: $(VENV)/.with-test ## run the tests on the kernels for any CPU
+	BITINDEX_ISA=generic $(BIN)/pytest -m "not compiles"
+
+# An own build, which PYTHONPATH puts before the one in .venv. The interpreter is no sanitized
+# program, so the runtime is loaded first; libstdc++ beside it, or it could not find the function
+# that throws. No leaks: Python keeps much of its memory to the end, and each block would be one.
+SANITIZERS := address,undefined
+SANITIZED := build/sanitized
+SANITIZER_RUNTIME = $$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)
+
+sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	rm -rf $(SANITIZED)
+	BITINDEX_SANITIZE=$(SANITIZERS) $(BIN)/python setup.py --quiet build --build-lib $(SANITIZED)
+	BITINDEX_SANITIZE=$(SANITIZERS) PYTHONPATH=$(SANITIZED) PYTHONMALLOC=malloc \
+	LD_PRELOAD="$(SANITIZER_RUNTIME)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+	$(BIN)/pytest -m "not compiles"
+
+# With the extra `test`, because the types of its packages are checked too.
+lint: $(VENV)/.with-test $(VENV)/.with-lint ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/clang-format --dry-run --Werror $(CPP)
+	$(BIN)/mypy
+
+format: $(VENV)/.with-lint ## put Python and C++ into the common form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/clang-format -i $(CPP)
+
+bench: $(VENV)/.with-bench ## measure, and put the figures into README.md
+	$(BIN)/python bench/quality_scifact.py
+	$(BIN)/python bench/search_flat.py
+	$(BIN)/python bench/report.py
+
+wheel: $(VENV)/.installed ## build a wheel in dist/
+	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .
+	@ls -l dist/*.whl
+
+clean: ## delete all that was made here, .venv included
+	rm -rf $(VENV) build dist bench/results bitindex.egg-info bitindex/*.so
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What follows sets up .venv; a file in it stands for each step that is done.
+
+define REFUSE
+{ printf '%s\n' $(1) >&2; exit 1; }
+endef
+
+$(VENV)/.tools: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	$(call REFUSE,"bitindex needs Python >= 3.10; this is $$($(PYTHON) --version 2>&1)." \
+	  "Name another one: make PYTHON=python3.12 ...")
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	$(call REFUSE,"$(PYTHON) cannot make virtual environments (Debian: apt-get install python3-venv).")
+	@$(PYTHON) -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' 2>/dev/null || \
+	$(call REFUSE,"The headers of $(PYTHON) are missing (Debian: apt-get install python3-dev).")
+	@echo 'int main() { if constexpr (true) return 0; }' | $(CXX) -std=c++17 -x c++ -fsyntax-only - 2>/dev/null || \
+	$(call REFUSE,"$(CXX) is no C++17 compiler (Debian: apt-get install g++; or name one: CXX=clang++).")
+	@echo "Making $(VENV) and fetching the tools to build with ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install $(BUILD_REQUIRES)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.tools pyproject.toml $(COMPILED)
+	@echo "Compiling bitindex ..."
+	@$(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.with-%: pyproject.toml | $(VENV)/.installed
+	@echo "Fetching what '$*' needs ..."
+	@$(PIP) install --no-build-isolation --editable '.[$*]'
+	@touch $@

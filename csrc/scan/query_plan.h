@@ -1,0 +1,52 @@
+// How a batch of queries meets the rows, and what is prepared for that once: bit lists or tables.
+#pragma once
+
+#include <vector>
+
+#include "codes/aligned.h"
+#include "scan/scan.h"
+
+namespace bitindex {
+
+enum class Method {
+  kRows,    // count bits row by row
+  kSlices,  // count bits of many rows at once, for two queries together
+  kTables,  // add up table entries
+};
+
+// Two neighbouring queries of a batch, or its last one alone.
+struct PlannedPair {
+  SlicePair slices;
+  // The chosen bits are those that the query lacks: fewer, or shared with the other query.
+  bool inverted[2];
+  int32_t popcounts[2];
+};
+
+class QueryPlan {
+ public:
+  QueryPlan(const Scan& scan, const Score& score, size_t first_query, size_t n_queries);
+
+  const Score& score() const noexcept { return score_; }
+  Method method() const noexcept { return method_; }
+  // Queries are numbered within the batch here and from `first_query` on in the score.
+  size_t number_in_score(size_t q) const noexcept { return first_query_ + q; }
+  size_t n_queries() const noexcept { return n_queries_; }
+
+  const uint8_t* table(size_t q) const noexcept { return tables_.get() + q * table_bytes_; }
+  const PlannedPair& pair(size_t q) const noexcept { return pairs_[q / 2]; }
+
+ private:
+  void plan_pair(const KernelTable& kernels, size_t i);
+
+  const Score& score_;
+  size_t first_query_;
+  size_t n_queries_;
+  size_t n_bytes_;
+  Method method_;
+  size_t table_bytes_;
+  AlignedBytes tables_;
+  std::vector<PlannedPair> pairs_;
+  std::vector<std::vector<uint32_t>> bits_;  // of the pairs
+};
+
+}  // namespace bitindex
