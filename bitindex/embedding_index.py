@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, SupportsIndex
 
 import numpy as np
@@ -16,14 +15,10 @@ from bitindex._border import (
     as_code_rows,
     as_count,
     as_filter,
-    as_ids,
-    as_ids_of,
-    as_one_id,
     as_ratio,
     as_threads,
-    next_ids,
 )
-from bitindex._locks import WriteLock
+from bitindex._core import Index as CompiledIndex
 from bitindex.binarize import BINARIZERS, Binarizer
 from bitindex.embeddings import (
     EmbeddingSource,
@@ -33,9 +28,10 @@ from bitindex.embeddings import (
 )
 from bitindex.index import INDEX_KINDS
 from bitindex.index.columns import core_from_stored, core_to_stored
+from bitindex.index.rows import RowIndex
 from bitindex.rescoring import VECTOR_TYPES, stored_vectors
 from bitindex.similarity import SIMILARITIES
-from bitindex.storage import nest, save, unnest
+from bitindex.storage import nest, unnest
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -47,7 +43,7 @@ _MOST_CANDIDATES = 2.0**32
 _EncodedRows = dict[str, npt.NDArray[Any]]
 
 
-class EmbeddingIndex:
+class EmbeddingIndex(RowIndex):
     """Search over float embeddings that are kept as short binary codes.
 
     Parameters
@@ -104,14 +100,15 @@ class EmbeddingIndex:
         self._rescore = (
             None if rescore is None else as_choice(rescore, tuple(VECTOR_TYPES), "rescore")
         )
-        self._write_lock = WriteLock()
-        self._mapped = False
-        self._core = self._empty_core() if hasattr(binarizer, "n_bits_") else None
+        super().__init__()
+        if hasattr(binarizer, "n_bits_"):
+            self._core_or_none = self._new_core()
 
-    def _empty_core(self) -> Any:
+    def _new_core(self) -> CompiledIndex:
         binarizer = self._binarizer
+        binarizer._check_fitted()
         self._similarity.check_center(binarizer)
-        return INDEX_KINDS[self._kind]._new_core(
+        return INDEX_KINDS[self._kind]._core_type(
             binarizer.n_bits_,
             "hamming",
             big_endian=True,
@@ -120,12 +117,6 @@ class EmbeddingIndex:
             vector_type=VECTOR_TYPES[self._rescore or "float32"],
             n_dims=binarizer.n_features_in_ if self._rescore else 0,
         )
-
-    def _fitted_core(self) -> Any:
-        if self._core is None:
-            self._binarizer._check_fitted()  # raises unless it was fitted elsewhere since
-            self._core = self._empty_core()
-        return self._core
 
     @property
     def binarizer(self) -> Binarizer:
@@ -148,20 +139,9 @@ class EmbeddingIndex:
         return self._rescore
 
     @property
-    def ids(self) -> npt.NDArray[np.int64]:
-        """A fresh array of all ids, shape (n,), in the order of the rows."""
-        return np.asarray(self._fitted_core().ids())
-
-    @property
     def bytes_per_vector(self) -> int:
         """Bytes that a row takes: code, factors and rescoring vector, without ids."""
-        return sum(int(column.shape[1]) for column in self._fitted_core().columns())
-
-    def __len__(self) -> int:
-        return 0 if self._core is None else len(self._core)
-
-    def __contains__(self, id: object) -> bool:
-        return self._core is not None and as_one_id(id) in self._core
+        return sum(int(column.shape[1]) for column in self._core.columns())
 
     def __repr__(self) -> str:
         return (
@@ -193,7 +173,7 @@ class EmbeddingIndex:
             if len(self) > 0:
                 raise ValueError(f"fit must come before add: the index holds {len(self)} rows")
             self._binarizer.fit(self._similarity.prepare(batch) for batch in embedding_batches(X))
-            self._core = self._empty_core()
+            self._core_or_none = self._new_core()
         return self
 
     def add(
@@ -222,14 +202,7 @@ class EmbeddingIndex:
         TypeError, ValueError
             If X or ids are not as described, or an id is taken; nothing is added then.
         """
-        core = self._fitted_core()
-        encoded = self._encode(X, progress)
-        new_ids = None if ids is None else as_ids_of(ids, len(encoded["codes"]))
-        with self._writing():
-            if new_ids is None:
-                new_ids = next_ids(core.next_id(), len(encoded["codes"]))
-            core.add(ids=new_ids, **encoded)
-        return new_ids
+        return self._add_rows(ids, self._encode(X, progress))
 
     def update(self, ids: object, X: EmbeddingSource) -> None:
         """Replace the embeddings of ids that are in the index.
@@ -241,28 +214,7 @@ class EmbeddingIndex:
         TypeError, ValueError
             As :meth:`add`.
         """
-        core = self._fitted_core()
-        encoded = self._encode(X, False)
-        known = as_ids_of(ids, len(encoded["codes"]))
-        with self._writing():
-            core.update(ids=known, **encoded)
-
-    def remove(self, ids: object) -> int:
-        """Remove rows and return how many there were; unknown ids are passed over."""
-        gone = as_ids(ids)
-        core = self._fitted_core()
-        with self._writing():
-            return int(core.remove(gone))
-
-    def get(self, ids: object) -> npt.NDArray[np.uint8]:
-        """Return the packed codes of these ids, uint8 of shape (n, ceil(n_bits / 8)).
-
-        Raises
-        ------
-        KeyError
-            If an id is not in the index.
-        """
-        return np.asarray(self._fitted_core().get(as_ids(ids)))
+        self._update_rows(ids, self._encode(X, False))
 
     def search(
         self,
@@ -307,13 +259,13 @@ class EmbeddingIndex:
         -----
         Thread safe; the GIL is released, and Ctrl-C stops the call.
         """
-        core = self._fitted_core()
+        core = self._core
         n_results = as_count(k, "k", 0)
         n_candidates = n_results * as_ratio(oversample, "oversample", 1.0)
         rows = as_embeddings(Q, self._binarizer.n_features_in_, "Q")
         queries = self._similarity.prepare(rows)
         estimates = self._similarity.queries(self._binarizer, queries)
-        return core.search_estimates(  # type: ignore[no-any-return]
+        return core.search_estimates(
             weights=estimates.weights,
             signs=estimates.signs,
             magnitudes=estimates.magnitudes,
@@ -326,30 +278,9 @@ class EmbeddingIndex:
             threads=as_threads(threads),
         )
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write index and binarizer to one file, which :func:`bitindex.load` reads.
-
-        The file is replaced as a whole or not at all.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        ValueError
-            If the binarizer is not fitted.
-        """
-        with self._write_lock:
-            save(self, path)
-
-    def _writing(self) -> WriteLock:
-        if self._mapped:
-            raise ValueError(
-                "the index is memory-mapped and cannot be changed; load it with mmap=False"
-            )
-        return self._write_lock
-
     def _encode(self, X: EmbeddingSource, progress: bool | None) -> _EncodedRows:
         """Encode all rows before any is added, so that an error leaves the index as it was."""
+        self._binarizer._check_fitted()
         from tqdm import tqdm
 
         batches: list[_EncodedRows] = [self._encode_batch(np.empty((0, self._n_dims), np.float32))]
@@ -380,7 +311,7 @@ class EmbeddingIndex:
         return {name: array for name, array in encoded.items() if array is not None}
 
     def _to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        rows_meta, rows = core_to_stored(self._fitted_core())
+        rows_meta, rows = core_to_stored(self._core)
         binarizer_meta, binarizer = self._binarizer._to_stored()
         names = {cls: name for name, cls in BINARIZERS.items()}
         if type(self._binarizer) not in names:
@@ -406,6 +337,6 @@ class EmbeddingIndex:
             meta["binarizer"], unnest("binarizer", sections), mapped
         )
         index = cls(binarizer, meta["kind"], meta["similarity"], meta["rescore"])
-        core_from_stored(index._fitted_core(), meta["rows"], unnest("rows", sections))
+        core_from_stored(index._core, meta["rows"], unnest("rows", sections))
         index._mapped = mapped
         return index

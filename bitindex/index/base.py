@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, SupportsIndex
 
 import numpy as np
@@ -16,17 +15,12 @@ from bitindex._border import (
     as_code_rows,
     as_count,
     as_filter,
-    as_ids,
-    as_ids_of,
-    as_one_id,
     as_radius,
     as_threads,
-    next_ids,
 )
-from bitindex._locks import WriteLock
 from bitindex.codes import BitOrder, Codes
 from bitindex.index.columns import core_from_stored, core_to_stored
-from bitindex.storage import save
+from bitindex.index.rows import RowIndex
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,13 +28,12 @@ if TYPE_CHECKING:
 PackedCodes = npt.NDArray[np.uint8] | Codes | list[list[int]] | list[int]
 
 
-class PackedIndex:
+class PackedIndex(RowIndex):
     """Rows of packed codes with ids, and searches over them.
 
     A kind of index derives from this class, names its compiled class, and documents itself.
     """
 
-    _storage_kind: ClassVar[str]
     _core_type: ClassVar[type[_core.Index]]
 
     def __init__(
@@ -49,13 +42,11 @@ class PackedIndex:
         self._n_bits = as_count(n_bits, "n_bits", 1)
         self._metric = as_choice(metric, tuple(_core.metric_names()), "metric")
         self._bit_order = as_choice(bit_order, ("big", "little"), "bit_order")
-        self._core = self._new_core(self._n_bits, self._metric, big_endian=bit_order == "big")
-        self._write_lock = WriteLock()
-        self._mapped = False
+        super().__init__()
+        self._core_or_none = self._new_core()
 
-    @classmethod
-    def _new_core(cls, n_bits: int, metric: str, big_endian: bool, **layout: Any) -> _core.Index:
-        return cls._core_type(n_bits, metric, big_endian, **layout)
+    def _new_core(self) -> _core.Index:
+        return self._core_type(self._n_bits, self._metric, self._bit_order == "big")
 
     @property
     def n_bits(self) -> int:
@@ -71,17 +62,6 @@ class PackedIndex:
     def bit_order(self) -> str:
         """Whether bit 0 is the highest ("big") or the lowest bit of the first byte."""
         return self._bit_order
-
-    @property
-    def ids(self) -> npt.NDArray[np.int64]:
-        """A fresh array of all ids, shape (n,), in the order of the rows."""
-        return self._core.ids()
-
-    def __len__(self) -> int:
-        return len(self._core)
-
-    def __contains__(self, id: object) -> bool:
-        return as_one_id(id) in self._core
 
     def __repr__(self) -> str:
         return (
@@ -114,12 +94,7 @@ class PackedIndex:
             the index is memory-mapped. Nothing is added then.
         """
         rows = as_code_rows(codes, self._n_bits, self._bit_order, "codes")
-        new_ids = None if ids is None else as_ids_of(ids, len(rows))
-        with self._writing():
-            if new_ids is None:
-                new_ids = next_ids(self._core.next_id(), len(rows))
-            self._core.add(rows, new_ids)
-        return new_ids
+        return self._add_rows(ids, {"codes": rows})
 
     def update(self, ids: object, codes: PackedCodes) -> None:
         """Replace the codes of ids that are in the index.
@@ -139,46 +114,7 @@ class PackedIndex:
             As :meth:`add`.
         """
         rows = as_code_rows(codes, self._n_bits, self._bit_order, "codes")
-        known = as_ids_of(ids, len(rows))
-        with self._writing():
-            self._core.update(known, rows)
-
-    def remove(self, ids: object) -> int:
-        """Remove rows; they are gone from every search that begins afterwards.
-
-        Parameters
-        ----------
-        ids : array of integers, shape (n,)
-            Ids that are not in the index are passed over.
-
-        Returns
-        -------
-        int
-            How many rows were removed.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If ids are no integers or not of shape (n,), or the index is memory-mapped.
-
-        Notes
-        -----
-        Cost: a look-up per id, plus one pass over the index each time a quarter of its rows has
-        gone.
-        """
-        gone = as_ids(ids)
-        with self._writing():
-            return self._core.remove(gone)
-
-    def get(self, ids: object) -> npt.NDArray[np.uint8]:
-        """Return the codes of these ids, uint8 of shape (n, ceil(n_bits / 8)).
-
-        Raises
-        ------
-        KeyError
-            If an id is not in the index.
-        """
-        return self._core.get(as_ids(ids))
+        self._update_rows(ids, {"codes": rows})
 
     def search(
         self,
@@ -258,26 +194,6 @@ class PackedIndex:
             rows, as_radius(radius), as_filter(filter), as_threads(threads)
         )
         return lims, distances.astype(np.int32) if self._metric == "hamming" else distances, ids
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the index to one file, which :func:`bitindex.load` reads.
-
-        The file is replaced as a whole or not at all.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        with self._write_lock:
-            save(self, path)
-
-    def _writing(self) -> WriteLock:
-        if self._mapped:
-            raise ValueError(
-                "the index is memory-mapped and cannot be changed; load it with mmap=False"
-            )
-        return self._write_lock
 
     def _to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         meta, sections = core_to_stored(self._core)

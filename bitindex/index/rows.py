@@ -1,0 +1,153 @@
+"""What all indexes share: rows with ids in a compiled index, one writer at a time, a file."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from bitindex._border import as_ids, as_ids_of, as_one_id, next_ids
+from bitindex._core import Index as CompiledIndex
+from bitindex._locks import WriteLock
+from bitindex.storage import save
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class RowIndex(ABC):
+    """Rows with ids, held by a compiled index."""
+
+    _storage_kind: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._core_or_none: CompiledIndex | None = None  # until it is known what a row holds
+        self._write_lock = WriteLock()
+        self._mapped = False
+
+    @property
+    def _core(self) -> CompiledIndex:
+        if self._core_or_none is None:
+            self._core_or_none = self._new_core()
+        return self._core_or_none
+
+    @abstractmethod
+    def _new_core(self) -> CompiledIndex:
+        """Return an empty compiled index, or raise an error that says what is missing."""
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """A fresh array of all ids, shape (n,), in the order of the rows."""
+        return self._core.ids()
+
+    def __len__(self) -> int:
+        return 0 if self._core_or_none is None else len(self._core_or_none)
+
+    def __contains__(self, id: object) -> bool:
+        number = as_one_id(id)
+        return self._core_or_none is not None and number in self._core_or_none
+
+    def remove(self, ids: object) -> int:
+        """Remove rows; they are gone from every search that begins afterwards.
+
+        Parameters
+        ----------
+        ids : array of integers, shape (n,)
+            Ids that are not in the index are passed over.
+
+        Returns
+        -------
+        int
+            How many rows were removed.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ids are no integers of shape (n,), or the index is memory-mapped.
+
+        Notes
+        -----
+        Cost: a look-up per id, plus one pass over the index each time a quarter of its rows has
+        gone.
+        """
+        gone = as_ids(ids)
+        core = self._core
+        with self._writing():
+            return core.remove(gone)
+
+    def get(self, ids: object) -> npt.NDArray[np.uint8]:
+        """Return the packed codes of rows.
+
+        Parameters
+        ----------
+        ids : array of integers, shape (n,)
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, ceil(n_bits / 8))
+
+        Raises
+        ------
+        KeyError
+            If an id is not in the index; the message names it.
+        TypeError, ValueError
+            If ids are no integers of shape (n,).
+        """
+        return self._core.get(as_ids(ids))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the index to one file, which :func:`bitindex.load` reads.
+
+        The file is replaced as a whole or not at all. Searches go on meanwhile, writers wait.
+
+        Parameters
+        ----------
+        path : str or path
+            Customary extension: ``.bitx``.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        TypeError, ValueError
+            If the path is none, or the index cannot be saved.
+        """
+        with self._write_lock:
+            save(self, path)
+
+    @abstractmethod
+    def _to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return fields and arrays for a file."""
+
+    @classmethod
+    @abstractmethod
+    def _from_stored(
+        cls, meta: Mapping[str, Any], sections: Mapping[str, npt.NDArray[Any]], mapped: bool
+    ) -> Self:
+        """Return the index that a file holds."""
+
+    def _writing(self) -> WriteLock:
+        if self._mapped:
+            raise ValueError(
+                "the index is memory-mapped and cannot be changed; load it with mmap=False"
+            )
+        return self._write_lock
+
+    def _add_rows(self, ids: object, columns: dict[str, Any]) -> npt.NDArray[np.int64]:
+        core, n_rows = self._core, len(columns["codes"])
+        new_ids = None if ids is None else as_ids_of(ids, n_rows)
+        with self._writing():
+            if new_ids is None:
+                new_ids = next_ids(core.next_id(), n_rows)
+            core.add(ids=new_ids, **columns)
+        return new_ids
+
+    def _update_rows(self, ids: object, columns: dict[str, Any]) -> None:
+        core = self._core
+        known = as_ids_of(ids, len(columns["codes"]))
+        with self._writing():
+            core.update(ids=known, **columns)
