@@ -311,6 +311,6 @@ def test_codes_of_another_kind_than_the_binarizer_says_are_refused():
             return bi.Codes(np.repeat(codes.packed, 2, axis=1), codes.factors, 80)
 
     for binarizer, got in ((Little(), "bit_order='little'"), (Longer(), "n_bits=80")):
-        index = bi.EmbeddingIndex(binarizer.fit(X))
+        index = bi.EmbeddingIndex(binarizer).fit(X)
         with pytest.raises(ValueError, match=f"codes must have n_bits=40 .*got .*{got}"):
             index.add(X)
