@@ -1,11 +1,12 @@
-"""The example in README.md runs, and prints what stands there."""
+"""The example in README.md runs, and prints what stands there; those of the guide run."""
 
 import contextlib
 import io
 import re
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
 EXAMPLE = re.compile(r"<!-- example: begin.*?```python\n(.*?)```\n```text\n(.*?)```", re.DOTALL)
 
 
@@ -17,3 +18,11 @@ def test_example(tmp_path, monkeypatch):
     with contextlib.redirect_stdout(output):
         exec(compile(code, "README.md", "exec"), {})  # our own file
     assert output.getvalue() == printed
+
+
+def test_guide():
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", (ROOT / "docs/guide.md").read_text(), re.DOTALL):
+        exec(compile(code, "guide.md", "exec"), names)
+    assert names["recall"] > 0.9
+    assert names["ndcg"] > 0.63
