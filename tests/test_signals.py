@@ -17,6 +17,8 @@ LONG = """
 import os, signal, sys, threading, time
 import numpy as np
 import bitindex as bi
+# A shell's background job starts with SIGINT ignored, and Python then leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 rng = np.random.default_rng(0)
 index = bi.FlatIndex(1024)
 index.add(rng.integers(0, 256, (150_000, 128), dtype=np.uint8))
