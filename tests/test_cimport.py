@@ -13,6 +13,7 @@ import pytest
 
 import bitindex as bi
 
+pytestmark = pytest.mark.compiles
 pytest.importorskip("Cython")
 pytest.importorskip("setuptools")
 
