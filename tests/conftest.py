@@ -5,10 +5,15 @@ import subprocess
 import sys
 import threading
 
+import hypothesis
 import pytest
 
 from bitindex import _core
 from bitindex.index import INDEX_KINDS
+
+# A test never measures time; a slow machine is no failure.
+hypothesis.settings.register_profile("no_deadline", deadline=None)
+hypothesis.settings.load_profile("no_deadline")
 
 
 @pytest.fixture(params=INDEX_KINDS)
