@@ -22,11 +22,16 @@ def table_sums(rows, table):
     return (low + high).sum(axis=1, dtype=np.uint32)
 
 
-def slice_counts(rows, chosen, minus_popcount):
-    """For numbers of bits counted from the lowest of the first byte."""
-    bits_of_row = np.unpackbits(rows, axis=1, bitorder="little").astype(np.int32)
-    counts = bits_of_row[:, chosen].sum(axis=1, dtype=np.int32)
-    return 2 * counts - bits_of_row.sum(axis=1, dtype=np.int32) if minus_popcount else counts
+def count_bits(query, rows, common):
+    """Bits that each row has in common with the query, or in which it differs."""
+    return popcount(query & rows if common else query ^ rows).astype(np.int64)
+
+
+def rows_within(queries, rows, common, bounds):
+    """Rows that have at least so many bits in common with each query, or differ in at most so."""
+    for query, bound in zip(queries, bounds, strict=True):
+        counts = count_bits(query, rows, common)
+        yield np.flatnonzero(counts >= bound if common else counts <= bound)
 
 
 def select_rows(sums, *, alpha, gamma, beta, limit, scale=None, offset=None):

@@ -84,21 +84,27 @@ def test_table_sums_of_the_largest_entries_do_not_overflow(kernels):
     assert set(kernels.table_sums(rows, table, 510)) == {8192 * 510}
 
 
-@pytest.mark.parametrize("minus_popcount", [False, True])
-def test_slice_counts(kernels, minus_popcount):
+@pytest.mark.parametrize("common", [False, True])
+@pytest.mark.parametrize("n_queries", [1, 2, 3, 4])
+def test_rows_within(kernels, n_queries, common):
     rng = np.random.default_rng(4)
     for n_bytes in [*LENGTHS[1:], 1000, 8192]:
         n_rows = 70 if n_bytes > 130 else int(rng.integers(1, 600))
-        for rows in (
-            rng.integers(0, 256, (n_rows, n_bytes), dtype=np.uint8),
-            np.full((n_rows, n_bytes), 255, np.uint8),
-        ):
-            for share in (0.0, 0.1, 0.5, 1.0):
-                chosen = np.flatnonzero(rng.random(8 * n_bytes) < share).astype(np.uint32)
+        for share in (0.03, 0.5, 1.0):
+            bits = rng.random((n_rows, 8 * n_bytes)) < share
+            rows = np.packbits(bits, axis=1)
+            # Some queries resemble each other, a row or its opposite.
+            queries = rows[rng.integers(n_rows, size=n_queries)] ^ np.packbits(
+                rng.random((n_queries, 8 * n_bytes)) < rng.choice([0.0, 0.1, 0.5, 0.9]), axis=1
+            )
+            counts = reference.count_bits(queries[0], rows, common)
+            bounds = rng.choice([*counts, 0, 4 * n_bytes, 8 * n_bytes], n_queries)
+            bounds += rng.integers(-1, 2, n_queries)
+            found = kernels.rows_within(queries, at_offset(rows, 1), common, bounds.tolist())
+            expected = reference.rows_within(queries, rows, common, bounds)
+            for positions, expected_positions in zip(found, expected, strict=True):
                 np.testing.assert_array_equal(
-                    kernels.slice_counts(at_offset(rows, 1), chosen.tolist(), minus_popcount),
-                    reference.slice_counts(rows, chosen, minus_popcount),
-                    err_msg=f"{n_bytes=} {n_rows=} {share=}",
+                    positions, expected_positions, err_msg=f"{n_bytes=} {n_rows=} {share=}"
                 )
 
 

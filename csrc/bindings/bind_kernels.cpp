@@ -7,6 +7,7 @@
 #include "bindings.h"
 #include "codes/aligned.h"
 #include "kernels/dispatch.h"
+#include "scan/slice_plan.h"
 
 namespace bitindex {
 namespace {
@@ -46,28 +47,37 @@ class Kernels {
     return Counts(static_cast<py::ssize_t>(n_rows), sums.data());
   }
 
-  // The number of chosen bits of each row, or twice that minus the row's popcount.
-  Array<int32_t> slice_counts(const Bytes& rows, std::vector<uint32_t> bits,
-                              bool minus_popcount) const {
+  // For each of up to 4 queries the positions of the rows that differ in at most so many bits, or
+  // have at least so many in common.
+  std::vector<Counts> rows_within(const Bytes& queries, const Bytes& rows, bool common,
+                                  const std::vector<int32_t>& bounds) const {
     const size_t n_bytes = n_bytes_of(rows), n_rows = rows_of(rows, n_bytes, "rows");
-    for (const uint32_t bit : bits)
-      if (bit >= 8 * n_bytes) throw std::invalid_argument("bits must be below 8 * n_bytes");
-    bits.resize((bits.size() + 7) / 8 * 8, static_cast<uint32_t>(8 * n_bytes + kZeroSlice));
+    const size_t n_queries = rows_of(queries, n_bytes, "queries");
+    if (n_queries < 1 || n_queries > SliceGroup::kMaxQueries || bounds.size() != n_queries)
+      throw std::invalid_argument("there must be 1 to 4 queries, with a bound each");
     const size_t n_blocks = (n_rows + table_.slice_rows - 1) / table_.slice_rows;
     const size_t padded_rows = n_blocks * table_.slice_rows;
     const AlignedBytes blocks = make_aligned((8 * n_bytes + kExtraSlices) * padded_rows / 8);
     table_.slice_bits(rows.data(), n_rows, n_bytes, blocks.get());
-    constexpr int32_t kEveryRow = -(1 << 20);
-    const SlicePair pair = {bits.data(), bits.size(), 0, 0, 1};
-    const SliceTest test = {minus_popcount, false, kEveryRow, 0, 1};
-    std::vector<uint32_t> sums(padded_rows);
-    std::vector<uint8_t> passed(n_blocks);
-    uint32_t* const sums_of_query = sums.data();
-    uint8_t* const passed_of_query = passed.data();
-    table_.count_slices(blocks.get(), n_blocks, n_bytes, pair, &test, &sums_of_query,
-                        &passed_of_query);
-    return Array<int32_t>(static_cast<py::ssize_t>(n_rows),
-                          reinterpret_cast<const int32_t*>(sums.data()));
+    const SliceGroup group(table_, BitCounts{queries.data(), n_bytes, common}, 0, n_queries);
+    SliceTest tests[SliceGroup::kMaxQueries];
+    std::vector<uint32_t> found[SliceGroup::kMaxQueries];
+    uint32_t* positions[SliceGroup::kMaxQueries];
+    size_t n_found[SliceGroup::kMaxQueries] = {};
+    for (size_t q = 0; q < n_queries; ++q) {
+      tests[q] = group.test(q, bounds[q]);
+      found[q].resize(padded_rows);
+      positions[q] = found[q].data();
+    }
+    table_.count_slices(blocks.get(), n_blocks, n_bytes, group.program(), tests, positions,
+                        n_found);
+    std::vector<Counts> results;
+    for (size_t q = 0; q < n_queries; ++q) {
+      size_t n = n_found[q];
+      while (n > 0 && positions[q][n - 1] >= n_rows) --n;  // missing rows, which may pass
+      results.emplace_back(static_cast<py::ssize_t>(n), positions[q]);
+    }
+    return results;
   }
 
   Counts select_rows(const Counts& sums, float alpha, float gamma, float beta, float limit,
@@ -123,7 +133,8 @@ void bind_kernels(py::module_& module) {
       .def("and_count_rows", &Kernels::count_rows<&KernelTable::and_count_rows>, query, rows)
       .def("table_sums", &Kernels::table_sums, rows, py::arg("table").noconvert(),
            py::arg("max_pair"))
-      .def("slice_counts", &Kernels::slice_counts, rows, py::arg("bits"), py::arg("minus_popcount"))
+      .def("rows_within", &Kernels::rows_within, py::arg("queries").noconvert(), rows,
+           py::arg("common"), py::arg("bounds"))
       .def("select_rows", &Kernels::select_rows, py::arg("sums").noconvert(), py::kw_only(),
            py::arg("alpha"), py::arg("gamma"), py::arg("beta"), py::arg("limit"),
            py::arg("scale") = py::none(), py::arg("offset") = py::none())

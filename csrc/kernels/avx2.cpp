@@ -207,6 +207,7 @@ struct Bytes {
 struct Slices {
   using Vector = __m256i;
   static constexpr size_t kBytes = 32;
+  static constexpr bool kTernary = false;
 
   static __m256i zero() noexcept { return _mm256_setzero_si256(); }
   static __m256i bytes(uint8_t x) noexcept { return _mm256_set1_epi8(static_cast<char>(x)); }
@@ -217,6 +218,7 @@ struct Slices {
   static __m256i or_(__m256i a, __m256i b) noexcept { return _mm256_or_si256(a, b); }
   static __m256i xor_(__m256i a, __m256i b) noexcept { return _mm256_xor_si256(a, b); }
   static __m256i not_(__m256i a) noexcept { return xor_(a, all_if(true)); }
+  static __m256i and_not(__m256i a, __m256i b) noexcept { return _mm256_andnot_si256(b, a); }
   static bool any(__m256i a) noexcept { return _mm256_testz_si256(a, a) == 0; }
   static __m256i shift_left(__m256i a, int n) noexcept {
     return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n));
@@ -227,11 +229,10 @@ struct Slices {
   static __m256i majority(__m256i a, __m256i b, __m256i c) noexcept {
     return or_(and_(a, b), and_(c, or_(a, b)));
   }
-  static void full_add(__m256i& carry, __m256i& sum, __m256i a, __m256i b, __m256i c) noexcept {
-    const __m256i half = xor_(a, b);
-    carry = or_(and_(a, b), and_(half, c));
-    sum = xor_(half, c);
+  static uint64_t bits_of_bytes(__m256i a, int bit) noexcept {
+    return static_cast<uint32_t>(_mm256_movemask_epi8(shift_left(a, 7 - bit)));
   }
+  static uint32_t lowest_bit(uint64_t x) noexcept { return static_cast<uint32_t>(_tzcnt_u64(x)); }
   static void transpose_tile(const uint8_t* rows, size_t stride, __m256i* columns) noexcept {
     for (size_t r = 0; r < 16; ++r)
       columns[r] = _mm256_inserti128_si256(_mm256_castsi128_si256(load128(rows + r * stride)),

@@ -211,6 +211,7 @@ struct Bytes {
 struct Slices {
   using Vector = __m512i;
   static constexpr size_t kBytes = 64;
+  static constexpr bool kTernary = true;
 
   static __m512i zero() noexcept { return _mm512_setzero_si512(); }
   static __m512i bytes(uint8_t x) noexcept { return _mm512_set1_epi8(static_cast<char>(x)); }
@@ -232,9 +233,14 @@ struct Slices {
   static __m512i majority(__m512i a, __m512i b, __m512i c) noexcept {
     return _mm512_ternarylogic_epi64(a, b, c, 0xe8);
   }
-  static void full_add(__m512i& carry, __m512i& sum, __m512i a, __m512i b, __m512i c) noexcept {
-    carry = majority(a, b, c);
-    sum = _mm512_ternarylogic_epi64(a, b, c, 0x96);
+  static __m512i parity(__m512i a, __m512i b, __m512i c) noexcept {
+    return _mm512_ternarylogic_epi64(a, b, c, 0x96);
+  }
+  static uint64_t bits_of_bytes(__m512i a, int bit) noexcept {
+    return _mm512_test_epi8_mask(a, bytes(static_cast<uint8_t>(1 << bit)));
+  }
+  static uint32_t lowest_bit(uint64_t x) noexcept {
+    return static_cast<uint32_t>(__builtin_ctzll(x));
   }
   static void transpose_tile(const uint8_t* rows, size_t stride, __m512i* columns) noexcept {
     for (size_t r = 0; r < 16; ++r) columns[r] = load_4_rows(rows + r * stride, 16 * stride);

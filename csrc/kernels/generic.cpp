@@ -99,6 +99,7 @@ size_t select_rows(const uint32_t* sums, size_t n, const RowTest& test,
 struct Slices {
   using Vector = uint64_t;
   static constexpr size_t kBytes = 8;
+  static constexpr bool kTernary = false;
 
   static uint64_t zero() noexcept { return 0; }
   static uint64_t bytes(uint8_t x) noexcept { return x * 0x0101010101010101u; }
@@ -109,18 +110,18 @@ struct Slices {
   static uint64_t or_(uint64_t a, uint64_t b) noexcept { return a | b; }
   static uint64_t xor_(uint64_t a, uint64_t b) noexcept { return a ^ b; }
   static uint64_t not_(uint64_t a) noexcept { return ~a; }
+  static uint64_t and_not(uint64_t a, uint64_t b) noexcept { return a & ~b; }
   static bool any(uint64_t a) noexcept { return a != 0; }
   static uint64_t shift_left(uint64_t a, int n) noexcept { return a << n; }
   static uint64_t shift_right(uint64_t a, int n) noexcept { return a >> n; }
   static uint64_t majority(uint64_t a, uint64_t b, uint64_t c) noexcept {
     return (a & b) | (c & (a | b));
   }
-  static void full_add(uint64_t& carry, uint64_t& sum, uint64_t a, uint64_t b,
-                       uint64_t c) noexcept {
-    const uint64_t half = a ^ b;
-    carry = (a & b) | (half & c);
-    sum = half ^ c;
+  static uint64_t bits_of_bytes(uint64_t a, int bit) noexcept {
+    // The product moves bit 8p to bit 56 + p.
+    return (a >> bit & 0x0101010101010101u) * 0x0102040810204080u >> 56;
   }
+  static uint32_t lowest_bit(uint64_t x) noexcept { return count_bits(~x & (x - 1)); }
   static void transpose_tile(const uint8_t* rows, size_t stride, uint64_t* columns) noexcept {
     for (size_t column = 0; column < 16; ++column) {
       uint8_t bytes[8];

@@ -30,32 +30,45 @@ struct RowTest {
 
 // Numbers up to 3/2 of the bits of a code have at most this many binary digits.
 constexpr size_t kMaxCountSlices = 17;
-// Behind the slices of a block's bits: what a count of bits starts from, the parity of the rows'
-// popcounts, and zeros.
-constexpr size_t kParitySlice = kMaxCountSlices;
+// Behind the slices of a block's bits: the binary digits of n_bits / 2 - floor(popcount / 2), from
+// which counts may start; the rows whose popcount is even; zeros.
+constexpr size_t kEvenSlice = kMaxCountSlices;
 constexpr size_t kZeroSlice = kMaxCountSlices + 1;
 constexpr size_t kExtraSlices = kMaxCountSlices + 2;
 
-// Which bits to count for one query or two: the numbers of the slices of `both`, then those of the
-// first query alone, then those of the second. Each list is filled up to a multiple of 8 with the
-// number of the slice of zeros, 8 * n_bytes + kZeroSlice.
-struct SlicePair {
-  const uint32_t* bits;
-  size_t n_both;
-  size_t n_first;
-  size_t n_second;
-  size_t n_queries;
+// Counts of chosen bits are kept in numbered counters, the first two of which are given.
+constexpr uint8_t kZeroCounter = 0;
+constexpr uint8_t kStartCounter = 1;
+constexpr size_t kMaxCounters = 12;
+constexpr size_t kMaxPlus = 3;
+constexpr size_t kMaxSliceQueries = 4;
+
+// Takes a counter, adds the next n_slices slices of the program and some other counters, and keeps
+// the result, or tests it.
+struct SliceStep {
+  uint32_t n_slices;  // a multiple of 4
+  uint8_t from;
+  uint8_t n_plus;
+  uint8_t plus[kMaxPlus];
+  bool is_total;
+  uint8_t to;  // a query where is_total, else a counter
 };
 
-// With c the number of chosen bits that a row has, and v = c or v = 2c - popcount(row): a row
-// passes where (v >= at_least) != invert, and for the second form perhaps where v misses that by up
-// to 2. Its sum is base + sign * v. Both tests of a pair have the same minus_popcount.
+// Which bits to count for some queries that share work. Offsets are those of slices in a block, in
+// bytes.
+struct SliceProgram {
+  size_t n_queries;
+  const SliceStep* steps;
+  size_t n_steps;
+  const uint32_t* offsets;
+};
+
+// With v the number of chosen bits that a row has, or 2 v - popcount(row), where the counters began
+// at the start counter: a row passes where (v >= at_least) != invert.
 struct SliceTest {
   bool minus_popcount;
   bool invert;
   int32_t at_least;
-  int32_t base;
-  int32_t sign;
 };
 
 struct KernelTable {
@@ -87,12 +100,12 @@ struct KernelTable {
   // aligned.
   size_t slice_rows;
   void (*slice_bits)(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t* blocks) noexcept;
-  // For each query q of the pair and each block b: passed[q][b] tells whether a row passes
-  // tests[q]; only then sums[q][b * slice_rows ...] hold the sums of its rows. Rows that are
-  // missing count as zeros, which may pass.
+  // For each query q of the program: appends the positions of the rows that pass tests[q] to
+  // positions[q], ascending, and adds their number to n_found[q]. Rows that are missing from the
+  // last block count as zeros and may be among them.
   void (*count_slices)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes,
-                       const SlicePair& pair, const SliceTest* tests, uint32_t* const* sums,
-                       uint8_t* const* passed) noexcept;
+                       const SliceProgram& program, const SliceTest* tests,
+                       uint32_t* const* positions, size_t* n_found) noexcept;
 
   // Writes the positions of the rows that pass the test, ascending; returns how many.
   // positions has room for n + 16 entries.

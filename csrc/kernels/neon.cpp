@@ -137,6 +137,7 @@ struct Bytes {
 struct Slices {
   using Vector = uint8x16_t;
   static constexpr size_t kBytes = 16;
+  static constexpr bool kTernary = true;
 
   static Vector zero() noexcept { return vdupq_n_u8(0); }
   static Vector bytes(uint8_t x) noexcept { return vdupq_n_u8(x); }
@@ -156,9 +157,14 @@ struct Slices {
   static Vector majority(Vector a, Vector b, Vector c) noexcept {
     return vbslq_u8(veorq_u8(a, b), c, a);
   }
-  static void full_add(Vector& carry, Vector& sum, Vector a, Vector b, Vector c) noexcept {
-    carry = majority(a, b, c);
-    sum = xor_(xor_(a, b), c);
+  static Vector parity(Vector a, Vector b, Vector c) noexcept { return xor_(xor_(a, b), c); }
+  static uint64_t bits_of_bytes(Vector a, int bit) noexcept {
+    const uint8x16_t lane_bits = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const Vector lanes = and_(vtstq_u8(a, bytes(static_cast<uint8_t>(1 << bit))), lane_bits);
+    return vaddv_u8(vget_low_u8(lanes)) | static_cast<uint64_t>(vaddv_u8(vget_high_u8(lanes))) << 8;
+  }
+  static uint32_t lowest_bit(uint64_t x) noexcept {
+    return static_cast<uint32_t>(__builtin_ctzll(x));
   }
   static void transpose_tile(const uint8_t* rows, size_t stride, Vector* columns) noexcept {
     for (size_t r = 0; r < 16; ++r) columns[r] = vld1q_u8(rows + r * stride);

@@ -1,14 +1,18 @@
 // Counting chosen bits of many rows at once: rows are transposed to slices, one bit of all rows of
-// a block each, and slices are added up bit by bit in carry-save form, a full adder for each slice.
-// Written once over a class that each instruction set defines in an anonymous namespace. Include
-// this between BITINDEX_BEGIN_TARGET and BITINDEX_END_TARGET.
+// a block each, and slices are added up bit by bit in carry-save form. Written once over a class
+// that each instruction set defines in an anonymous namespace. Include this between
+// BITINDEX_BEGIN_TARGET and BITINDEX_END_TARGET.
 //
-// Slices  a Vector of kBytes bytes: load, store, zero, all_if(bool), and_, or_, xor_, not_, any,
-//         full_add, majority; shift_left and shift_right of its bytes' bits, whose overflow the
-//         caller masks; transpose_tile: kBytes rows by 16 bytes to 16 vectors, row p in byte p.
+// Slices  a Vector of kBytes bytes: load, store, zero, bytes, all_if(bool), and_, or_, xor_, not_,
+//         any, majority; shift_left and shift_right of its bytes' bits, whose overflow the caller
+//         masks; bits_of_bytes: bit i of each byte as a number, lowest_bit of such a number;
+//         transpose_tile: kBytes rows by 16 bytes to 16 vectors, row p in byte p.
+//         kTernary: whether functions of three bits are cheap, and then parity; else and_not.
 //
 // Source  Harley and Seal's carry-save adders: Warren, Hacker's Delight, 2nd ed., section 5-1;
-//         Mula, Kurz, Lemire, "Faster population counts using AVX2 instructions", 2018.
+//         Mula, Kurz, Lemire, "Faster population counts using AVX2 instructions", 2018. Pairs of
+//         bits with their exclusive or: Demenkov, Kojevnikov, Kulikov, Yaroslavtsev, "New upper
+//         bounds on the Boolean circuit complexity of symmetric functions", 2010.
 #pragma once
 
 #include "kernel_table.h"
@@ -62,73 +66,105 @@ void slice_block(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t* sl
   }
 }
 
-// Binary digits that hold a count of up to n bits; the first four stay in registers.
+// Two slices of the same weight, in the form that add_pair and add_pairs like.
+template <class S>
+struct SlicePair {
+  typename S::Vector one;
+  typename S::Vector other;  // exclusive or with `one`, unless S::kTernary
+};
+
+template <class S>
+SlicePair<S> make_pair(typename S::Vector a, typename S::Vector b) noexcept {
+  if constexpr (S::kTernary) return {a, b};
+  return {a, S::xor_(a, b)};
+}
+
+// Adds a pair to a digit of the same weight and returns what is carried, of twice the weight.
+template <class S>
+typename S::Vector add_pair(typename S::Vector& digit, SlicePair<S> pair) noexcept {
+  if constexpr (S::kTernary) {
+    const auto carried = S::majority(digit, pair.one, pair.other);
+    digit = S::parity(digit, pair.one, pair.other);
+    return carried;
+  } else {
+    const auto differ = S::or_(S::xor_(digit, pair.one), pair.other);
+    digit = S::xor_(digit, pair.other);
+    return S::xor_(differ, digit);
+  }
+}
+
+// Two full adders. The form with an exclusive or takes 8 operations, not 10.
+template <class S>
+SlicePair<S> add_pairs(typename S::Vector& digit, SlicePair<S> a, SlicePair<S> b) noexcept {
+  if constexpr (S::kTernary) {
+    const auto first = add_pair<S>(digit, a);
+    return {first, add_pair<S>(digit, b)};
+  } else {
+    const auto differ = S::or_(S::xor_(digit, a.one), a.other);
+    const auto sum = S::xor_(digit, a.other);
+    const auto carried = S::xor_(differ, sum);
+    const auto other = S::xor_(differ, S::and_not(S::xor_(sum, b.one), b.other));
+    digit = S::xor_(sum, b.other);
+    return {carried, other};
+  }
+}
+
+// Binary digits that hold a count of up to n bits.
 constexpr size_t count_digits(size_t n) noexcept {
-  size_t n_digits = 4;
+  size_t n_digits = 0;
   while (n >> n_digits != 0) ++n_digits;
   return n_digits;
 }
 
-// A number for each row, as slices of its binary digits. `largest` bounds all of them.
-template <class S>
+// A number for each row, as slices of its binary digits.
+template <class S, size_t kDigits>
 struct Counter {
   using Vector = typename S::Vector;
 
-  Vector digits[kMaxCountSlices];
-  size_t n_digits;  // in use; the others are not set
-  size_t largest = 0;
+  Vector digits[kDigits];
 
-  explicit Counter(size_t n_digits) noexcept : n_digits(n_digits) {
-    digits[0] = digits[1] = digits[2] = digits[3] = S::zero();
-    for (size_t d = 4; d < n_digits; ++d) digits[d] = S::zero();
+  void load(const uint8_t* from) noexcept {
+    for (size_t d = 0; d < kDigits; ++d) digits[d] = S::load(from + d * S::kBytes);
   }
-  Counter(const Counter& other) noexcept : n_digits(other.n_digits), largest(other.largest) {
-    for (size_t d = 0; d < n_digits; ++d) digits[d] = other.digits[d];
+  void store(uint8_t* to) const noexcept {
+    for (size_t d = 0; d < kDigits; ++d) S::store(to + d * S::kBytes, digits[d]);
   }
 
-  // Starts from a number up to `bound` in each row.
-  void start(const uint8_t* slices, size_t bound) noexcept {
-    for (size_t d = 0; d < n_digits; ++d) digits[d] = S::load(slices + d * S::kBytes);
-    largest = bound;
+  // Adds n slices, n a multiple of 4, whose offsets are given.
+  void add(const uint8_t* slices, const uint32_t* offsets, size_t n) noexcept {
+    const uint32_t* const end = offsets + n;
+    while (end - offsets >= 32) add_some<4>(slices, offsets);
+    if ((n & 16) != 0) add_some<3>(slices, offsets);
+    if ((n & 8) != 0) add_some<2>(slices, offsets);
+    if ((n & 4) != 0) add_some<1>(slices, offsets);
   }
 
-  // Adds n slices, n a multiple of 8, whose numbers are given.
-  void add(const uint8_t* slices, const uint32_t* numbers, size_t n) noexcept {
-    Vector ones = digits[0], twos = digits[1], fours = digits[2];
-    const auto slice = [=](size_t i) noexcept { return S::load(slices + numbers[i] * S::kBytes); };
-    const auto add_8 = [&](size_t i) noexcept {
-      Vector twos_a, twos_b, fours_a, fours_b, eights;
-      S::full_add(twos_a, ones, ones, slice(i), slice(i + 1));
-      S::full_add(twos_b, ones, ones, slice(i + 2), slice(i + 3));
-      S::full_add(fours_a, twos, twos, twos_a, twos_b);
-      S::full_add(twos_a, ones, ones, slice(i + 4), slice(i + 5));
-      S::full_add(twos_b, ones, ones, slice(i + 6), slice(i + 7));
-      S::full_add(fours_b, twos, twos, twos_a, twos_b);
-      S::full_add(eights, fours, fours, fours_a, fours_b);
-      return eights;
-    };
-    Vector eights_sum = digits[3];
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-      const Vector first = add_8(i);
-      Vector sixteens;
-      S::full_add(sixteens, eights_sum, eights_sum, first, add_8(i + 8));
-      largest += 16;
-      carry(4, sixteens);
-    }
-    if (i < n) {
-      const Vector eights = add_8(i);
-      largest += 8;
-      carry(4, S::and_(eights_sum, eights));
-      eights_sum = S::xor_(eights_sum, eights);
-    }
-    digits[0] = ones, digits[1] = twos, digits[2] = fours, digits[3] = eights_sum;
+  void add(const uint8_t* counter) noexcept {
+    Vector carried = S::zero();
+    for (size_t d = 0; d < kDigits; ++d)
+      carried = add_pair<S>(digits[d], make_pair<S>(carried, S::load(counter + d * S::kBytes)));
   }
 
  private:
-  // Adds a digit of weight 2^d; no digit beyond those of `largest` can be set.
-  void carry(size_t d, Vector carried) noexcept {
-    for (; d < n_digits && largest >> d != 0; ++d) {
+  // Adds 2^(kLevel + 1) slices into the lowest digits; what is carried has weight 2^kLevel.
+  template <size_t kLevel>
+  SlicePair<S> carry_of(const uint8_t* slices, const uint32_t*& offsets) noexcept {
+    if constexpr (kLevel == 0) {
+      const auto one = S::load(slices + offsets[0]);
+      const auto other = S::load(slices + offsets[1]);
+      offsets += 2;
+      return make_pair<S>(one, other);
+    } else {
+      const auto first = carry_of<kLevel - 1>(slices, offsets);
+      const auto second = carry_of<kLevel - 1>(slices, offsets);
+      return add_pairs<S>(digits[kLevel - 1], first, second);
+    }
+  }
+
+  template <size_t kLevel>
+  void add_some(const uint8_t* slices, const uint32_t*& offsets) noexcept {
+    Vector carried = add_pair<S>(digits[kLevel], carry_of<kLevel>(slices, offsets));
+    for (size_t d = kLevel + 1; d < kDigits; ++d) {
       const Vector next = S::and_(digits[d], carried);
       digits[d] = S::xor_(digits[d], carried);
       carried = next;
@@ -136,25 +172,26 @@ struct Counter {
   }
 };
 
-// half - floor(popcount / 2) of each row in binary digits, and behind them the popcount's lowest.
+// half - floor(popcount / 2) of each row in binary digits, then the even popcounts, then zeros.
 template <class S>
 void store_popcounts(size_t n_bytes, uint8_t* slices) noexcept {
   const size_t n_bits = 8 * n_bytes;
-  Counter<S> popcounts(count_digits(n_bits));
-  for (uint32_t bit = 0; bit < n_bits; bit += 8) {
-    const uint32_t numbers[8] = {bit,     bit + 1, bit + 2, bit + 3,
-                                 bit + 4, bit + 5, bit + 6, bit + 7};
-    popcounts.add(slices, numbers, 8);
+  Counter<S, kMaxCountSlices> popcounts = {};
+  for (size_t bit = 0; bit < n_bits; bit += 32) {
+    const size_t here = n_bits - bit < 32 ? n_bits - bit : 32;
+    uint32_t offsets[32];
+    for (size_t i = 0; i < here; ++i) offsets[i] = static_cast<uint32_t>((bit + i) * S::kBytes);
+    popcounts.add(slices, offsets, here);
   }
   uint8_t* after = slices + n_bits * S::kBytes;
   typename S::Vector borrow = S::zero();
   for (size_t d = 0; d < kMaxCountSlices; ++d) {
     const auto half = S::all_if((n_bits / 2 >> d & 1) != 0);
-    const auto subtracted = d + 1 < popcounts.n_digits ? popcounts.digits[d + 1] : S::zero();
+    const auto subtracted = d + 1 < kMaxCountSlices ? popcounts.digits[d + 1] : S::zero();
     S::store(after + d * S::kBytes, S::xor_(S::xor_(half, subtracted), borrow));
     borrow = S::majority(S::not_(half), subtracted, borrow);
   }
-  S::store(after + kParitySlice * S::kBytes, popcounts.digits[0]);
+  S::store(after + kEvenSlice * S::kBytes, S::not_(popcounts.digits[0]));
   S::store(after + kZeroSlice * S::kBytes, S::zero());
 }
 
@@ -169,84 +206,93 @@ void slice_bits(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t* blo
   }
 }
 
-// Bit `from` of every byte, alone, as its bit `to`.
-template <class S>
-typename S::Vector move_bit(typename S::Vector x, int from, int to) noexcept {
-  const auto bit = S::and_(x, S::bytes(static_cast<uint8_t>(1 << from)));
-  return to >= from ? S::shift_left(bit, to - from) : S::shift_right(bit, from - to);
-}
-
-// The sums of all rows of a block, from their values in binary digits.
-template <class S>
-void write_sums(const typename S::Vector* digits, size_t n_digits, int32_t base, int32_t sign,
-                uint32_t* sums) noexcept {
-  constexpr size_t kRows = 8 * S::kBytes;
-  alignas(64) uint8_t bytes[3][kRows];
-  for (size_t byte = 0; byte < 3; ++byte)
-    for (int i = 0; i < 8; ++i) {
-      typename S::Vector byte_of_row = S::zero();
-      for (size_t d = 8 * byte; d < n_digits && d < 8 * byte + 8; ++d)
-        byte_of_row = S::or_(byte_of_row, move_bit<S>(digits[d], i, static_cast<int>(d % 8)));
-      S::store(bytes[byte] + static_cast<size_t>(i) * S::kBytes, byte_of_row);
-    }
-  for (size_t row = 0; row < kRows; ++row) {
-    const int32_t value = bytes[0][row] | bytes[1][row] << 8 | bytes[2][row] << 16;
-    sums[row] = static_cast<uint32_t>(base + sign * value);
-  }
-}
-
-// Where a block may have a row that passes the test, writes the sums of all its rows.
-template <class S>
-bool test_block(const Counter<S>& counter, const uint8_t* slices, size_t n_bytes,
-                const SliceTest& test, uint32_t* sums) noexcept {
+// A SliceTest as digits: a counter is at least `bound` where counter + ~bound + 1 carries.
+template <class S, size_t kDigits>
+struct Bound {
   using Vector = typename S::Vector;
-  alignas(64) uint8_t zeros_then_ones[2 * S::kBytes];
-  S::store(zeros_then_ones, S::zero());
-  S::store(zeros_then_ones + S::kBytes, S::all_if(true));
-  // 2 count - popcount = 2 (count + half - floor(popcount / 2)) - 2 half - parity.
-  const int32_t half = static_cast<int32_t>(4 * n_bytes);
-  const size_t n_digits = counter.n_digits;
-  const int64_t least = test.minus_popcount
-                            ? ((static_cast<int64_t>(test.at_least) + 2 * test.invert) >> 1) + half
-                            : test.at_least;
-  if (least <= 0 || least >> n_digits != 0) {
-    if ((least <= 0) == test.invert) return false;
-  } else {
-    Vector at_least = S::all_if(true);
-    for (size_t d = 0; d < n_digits; ++d)
-      at_least = S::majority(counter.digits[d], at_least,
-                             S::load(zeros_then_ones + S::kBytes * (~least >> d & 1)));
-    if (!S::any(test.invert ? S::not_(at_least) : at_least)) return false;
+
+  Vector inverse[kDigits];
+  bool only_even;  // the 1 is added to rows with an even popcount only
+  bool invert;
+
+  // 2 count - popcount = 2 (count + half - floor(popcount / 2)) - 2 half - (popcount is odd), so
+  // that for an even bound rows with an odd popcount need one more.
+  void set(const SliceTest& test, size_t n_bytes) noexcept {
+    int64_t least = test.at_least;
+    if (test.minus_popcount) least = ((least + 1) >> 1) + static_cast<int64_t>(4 * n_bytes);
+    only_even = test.minus_popcount && (test.at_least & 1) == 0 && least >= 0;
+    invert = test.invert;
+    // No counter is as large as all digits together.
+    constexpr int64_t kNever = (int64_t{1} << kDigits) - 1;
+    least = least < 0 ? 0 : least > kNever ? kNever : least;
+    for (size_t d = 0; d < kDigits; ++d) inverse[d] = S::all_if((~least >> d & 1) != 0);
   }
-  if (!test.minus_popcount) {
-    write_sums<S>(counter.digits, n_digits, test.base, test.sign, sums);
-    return true;
+
+  Vector passing_rows(const Counter<S, kDigits>& counter, const uint8_t* slices,
+                      size_t n_bytes) const noexcept {
+    const Vector ones = S::all_if(true);
+    Vector carried = ones;
+    if (only_even) carried = S::load(slices + (8 * n_bytes + kEvenSlice) * S::kBytes);
+    for (size_t d = 0; d < kDigits; ++d)
+      carried = S::majority(counter.digits[d], carried, inverse[d]);
+    return invert ? S::not_(carried) : carried;
   }
-  Vector doubled[kMaxCountSlices + 1];
-  doubled[0] = S::not_(S::load(slices + (8 * n_bytes + kParitySlice) * S::kBytes));
-  for (size_t d = 0; d < n_digits; ++d) doubled[d + 1] = counter.digits[d];
-  write_sums<S>(doubled, n_digits + 1, test.base - test.sign * (2 * half + 1), test.sign, sums);
-  return true;
+};
+
+// Writes the numbers of the rows in a slice, ascending; returns how many.
+template <class S>
+size_t append_rows(typename S::Vector rows, uint32_t first, uint32_t* positions) noexcept {
+  size_t n_found = 0;
+  for (int bit = 0; bit < 8; ++bit, first += static_cast<uint32_t>(S::kBytes))
+    for (uint64_t mask = S::bits_of_bytes(rows, bit); mask != 0; mask &= mask - 1)
+      positions[n_found++] = first + S::lowest_bit(mask);
+  return n_found;
+}
+
+template <class S, size_t kDigits>
+void run_slice_program(const uint8_t* blocks, size_t n_blocks, size_t n_bytes,
+                       const SliceProgram& program, const SliceTest* tests,
+                       uint32_t* const* positions, size_t* n_found) noexcept {
+  constexpr size_t kRows = 8 * S::kBytes, kCounterBytes = kDigits * S::kBytes;
+  alignas(64) uint8_t counters[kMaxCounters * kCounterBytes];
+  Counter<S, kDigits>{}.store(counters + kZeroCounter * kCounterBytes);
+  Bound<S, kDigits> bounds[kMaxSliceQueries];
+  for (size_t q = 0; q < program.n_queries; ++q) bounds[q].set(tests[q], n_bytes);
+  for (size_t b = 0; b < n_blocks; ++b, blocks += (8 * n_bytes + kExtraSlices) * S::kBytes) {
+    Counter<S, kDigits> start;
+    start.load(blocks + 8 * n_bytes * S::kBytes);
+    start.store(counters + kStartCounter * kCounterBytes);
+    const uint32_t* offsets = program.offsets;
+    for (size_t i = 0; i < program.n_steps; ++i) {
+      const SliceStep& step = program.steps[i];
+      Counter<S, kDigits> counter;
+      counter.load(counters + step.from * kCounterBytes);
+      counter.add(blocks, offsets, step.n_slices);
+      offsets += step.n_slices;
+      for (size_t j = 0; j < step.n_plus; ++j) counter.add(counters + step.plus[j] * kCounterBytes);
+      if (step.is_total) {
+        const auto rows = bounds[step.to].passing_rows(counter, blocks, n_bytes);
+        if (S::any(rows))
+          n_found[step.to] += append_rows<S>(rows, static_cast<uint32_t>(b * kRows),
+                                             positions[step.to] + n_found[step.to]);
+      } else {
+        counter.store(counters + step.to * kCounterBytes);
+      }
+    }
+  }
 }
 
 template <class S>
-void count_slices(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const SlicePair& pair,
-                  const SliceTest* tests, uint32_t* const* sums, uint8_t* const* passed) noexcept {
-  constexpr size_t kRows = 8 * S::kBytes;
-  const uint32_t* firsts = pair.bits + pair.n_both;
-  const uint32_t* seconds = firsts + pair.n_first;
-  for (size_t b = 0; b < n_blocks; ++b, blocks += (8 * n_bytes + kExtraSlices) * S::kBytes) {
-    Counter<S> counter(count_digits(12 * n_bytes));
-    if (tests[0].minus_popcount) counter.start(blocks + 8 * n_bytes * S::kBytes, 4 * n_bytes);
-    counter.add(blocks, pair.bits, pair.n_both);
-    if (pair.n_queries == 2) {
-      Counter<S> second = counter;
-      second.add(blocks, seconds, pair.n_second);
-      passed[1][b] = test_block<S>(second, blocks, n_bytes, tests[1], sums[1] + b * kRows);
-    }
-    counter.add(blocks, firsts, pair.n_first);
-    passed[0][b] = test_block<S>(counter, blocks, n_bytes, tests[0], sums[0] + b * kRows);
-  }
+void count_slices(const uint8_t* blocks, size_t n_blocks, size_t n_bytes,
+                  const SliceProgram& program, const SliceTest* tests, uint32_t* const* positions,
+                  size_t* n_found) noexcept {
+  const size_t n_digits = count_digits(12 * n_bytes);
+  const auto run = n_digits <= 8    ? run_slice_program<S, 8>
+                   : n_digits == 9  ? run_slice_program<S, 9>
+                   : n_digits == 10 ? run_slice_program<S, 10>
+                   : n_digits <= 12 ? run_slice_program<S, 12>
+                                    : run_slice_program<S, kMaxCountSlices>;
+  run(blocks, n_blocks, n_bytes, program, tests, positions, n_found);
 }
 
 }  // namespace bitindex

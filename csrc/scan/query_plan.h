@@ -5,21 +5,14 @@
 
 #include "codes/aligned.h"
 #include "scan/scan.h"
+#include "scan/slice_plan.h"
 
 namespace bitindex {
 
 enum class Method {
   kRows,    // count bits row by row
-  kSlices,  // count bits of many rows at once, for two queries together
+  kSlices,  // count bits of many rows at once, for a few queries together
   kTables,  // add up table entries
-};
-
-// Two neighbouring queries of a batch, or its last one alone.
-struct PlannedPair {
-  SlicePair slices;
-  // The chosen bits are those that the query lacks: fewer, or shared with the other query.
-  bool inverted[2];
-  int32_t popcounts[2];
 };
 
 class QueryPlan {
@@ -33,20 +26,18 @@ class QueryPlan {
   size_t n_queries() const noexcept { return n_queries_; }
 
   const uint8_t* table(size_t q) const noexcept { return tables_.get() + q * table_bytes_; }
-  const PlannedPair& pair(size_t q) const noexcept { return pairs_[q / 2]; }
+  const SliceGroup& slice_group(size_t q) const noexcept {
+    return slice_groups_[q / SliceGroup::kMaxQueries];
+  }
 
  private:
-  void plan_pair(const KernelTable& kernels, size_t i);
-
   const Score& score_;
   size_t first_query_;
   size_t n_queries_;
-  size_t n_bytes_;
   Method method_;
   size_t table_bytes_;
   AlignedBytes tables_;
-  std::vector<PlannedPair> pairs_;
-  std::vector<std::vector<uint32_t>> bits_;  // of the pairs
+  std::vector<SliceGroup> slice_groups_;
 };
 
 }  // namespace bitindex

@@ -37,10 +37,15 @@ struct Cut {
   size_t range_rows;     // rows of a task
 };
 
+// Queries that share slices stay together.
+size_t whole_groups(size_t n_queries) {
+  constexpr size_t kGroup = SliceGroup::kMaxQueries;
+  return std::max<size_t>(1, n_queries / kGroup) * kGroup;
+}
+
 Cut cut_work(size_t n_queries, size_t n_rows, size_t n_bytes, size_t n_threads) {
   Cut cut;
-  // An even number: pairs of queries stay together.
-  cut.group_queries = std::max<size_t>(2, kGroupTableBytes / (64 * n_bytes) * 2);
+  cut.group_queries = whole_groups(kGroupTableBytes / (32 * n_bytes));
   const size_t n_groups = (n_queries + cut.group_queries - 1) / cut.group_queries;
   const size_t n_tasks = n_threads == 1 ? 1 : n_threads * kTasksPerThread;
   const size_t n_ranges = std::max<size_t>(1, n_tasks / n_groups);
@@ -88,7 +93,7 @@ CandidateLists scan_all(const Scan& scan, const Score& score, size_t n_queries, 
                         Make make) {
   CandidateLists lists(n_queries);
   const size_t n_bytes = scan.store.column(0).width();
-  const size_t batch = std::max<size_t>(2, kBatchTableBytes / (64 * n_bytes) * 2);
+  const size_t batch = whole_groups(kBatchTableBytes / (32 * n_bytes));
   const NearerFirst nearer_first(scan.store.ids());
   for (size_t first = 0; first < n_queries && k > 0; first += batch) {
     const size_t n_batch = std::min(batch, n_queries - first);

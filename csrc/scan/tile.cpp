@@ -39,13 +39,10 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
     block_bytes = (8 * n_bytes_ + kExtraSlices) * block_rows_ / 8;
     capacity_ = rows_of_blocks(block_bytes, block_rows_, 1);
     min_sliced_rows_ = block_rows_ / 8;  // a block costs as much with one row as with all
-    passed_[0].resize(capacity_ / block_rows_);
-    passed_[1].resize(capacity_ / block_rows_);
-    sums_[1].resize(capacity_);
   }
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
-  sums_[0].resize(capacity_);
-  positions_.resize(capacity_ + 16);
+  sums_.resize(capacity_);
+  for (std::vector<uint32_t>& positions : positions_) positions.resize(capacity_ + 16);
   if (scan.filter.allows_all()) return;
   listed_.resize(capacity_);
   gathered_codes_.resize(capacity_ * n_bytes_);
@@ -85,38 +82,23 @@ void Tile::gather(const uint32_t* rows) {
 void Tile::prepare() {
   if (plan_.method() == Method::kTables)
     scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
-  if (!is_sliced()) return;
+  if (n_ < min_sliced_rows_) return;
   scan_.kernels.slice_bits(codes_, n_, n_bytes_, blocks_.get());
   if (offsets_ != nullptr) least_offset_ = *std::min_element(offsets_, offsets_ + n_);
 }
 
 void Tile::sum_rows(size_t q) {
-  const BitCounts* counts = score_.bit_counts();
-  if (counts == nullptr) {
+  if (plan_.method() == Method::kTables)
     scan_.kernels.table_sums(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
-                             plan_.table(q), score_.max_pair(), sums_[0].data());
-    return;
-  }
-  const auto count = counts->common ? scan_.kernels.and_count_rows : scan_.kernels.xor_count_rows;
-  count(counts->query(plan_.number_in_score(q)), codes_, n_, n_bytes_, sums_[0].data());
+                             plan_.table(q), score_.max_pair(), sums_.data());
+  else
+    count_bits(plan_.number_in_score(q), codes_, n_, sums_.data());
 }
 
-// With v = 2c - popcount(row), c the chosen bits that a row has: the bits that differ are
-// popcount(query) - v, or popcount(query) + v where the query chose the bits that it lacks.
-SliceTest Tile::slice_test(size_t q, float limit) const {
-  const int32_t bound = score_.sum_bound(plan_.number_in_score(q), limit, least_offset_);
-  if (score_.bit_counts()->common) return {false, false, bound, 0, 1};
-  const PlannedPair& pair = plan_.pair(q);
-  const int32_t popcount = pair.popcounts[q % 2];
-  if (pair.inverted[q % 2]) return {true, true, bound - popcount + 1, popcount, 1};
-  return {true, false, popcount - bound, popcount, -1};
-}
-
-void Tile::count_slices(size_t q, const SliceTest* tests) {
-  uint32_t* const sums[2] = {sums_[0].data(), sums_[1].data()};
-  uint8_t* const passed[2] = {passed_[0].data(), passed_[1].data()};
-  scan_.kernels.count_slices(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
-                             plan_.pair(q).slices, tests, sums, passed);
+void Tile::count_bits(size_t query, const uint8_t* codes, size_t n, uint32_t* counts) const {
+  const BitCounts& bits = *score_.bit_counts();
+  const auto count = bits.common ? scan_.kernels.and_count_rows : scan_.kernels.xor_count_rows;
+  count(bits.query(query), codes, n, n_bytes_, counts);
 }
 
 }  // namespace bitindex

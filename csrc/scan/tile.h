@@ -2,12 +2,17 @@
 // queries of a group.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "codes/aligned.h"
 #include "scan/query_plan.h"
 
 namespace bitindex {
+
+// Rows that are looked at before a query has a limit.
+constexpr size_t kRowsWithoutLimit = 64;
 
 // Some rows, next to each other in memory, with what is stored beside them.
 class Tile {
@@ -19,21 +24,26 @@ class Tile {
   bool load(size_t& first, size_t last);
 
   // Looks at the loaded rows for queries [first_query, last_query) of the batch; collectors[i]
-  // belongs to query first_query + i. first_query is even.
+  // belongs to query first_query + i. first_query is the first of a slice group.
   template <class Collector>
   void collect(size_t first_query, size_t last_query, std::vector<Collector>& collectors);
 
  private:
   void gather(const uint32_t* rows);
   void prepare();
-  bool is_sliced() const noexcept { return n_ >= min_sliced_rows_; }
-  SliceTest slice_test(size_t q, float limit) const;
   // The sums of the loaded rows for one query.
   void sum_rows(size_t q);
-  // The same for a pair of queries, where a block of rows may hold some within the limits.
-  void count_slices(size_t q, const SliceTest* tests);
+  void count_bits(size_t query, const uint8_t* codes, size_t n, uint32_t* counts) const;
   template <class Collector>
-  void push_passing(size_t q, const uint32_t* sums, size_t first, size_t n, Collector& collector);
+  void collect_sums(size_t q, Collector& collector);
+  template <class Collector>
+  void collect_slices(size_t first_query, Collector* collectors);
+  // Whether to count slices for the group of this query.
+  template <class Collector>
+  bool counts_slices(size_t n_queries, const Collector* collectors) const;
+  uint32_t row_at(size_t position) const {
+    return static_cast<uint32_t>(listed_.empty() ? first_row_ + position : listed_[position]);
+  }
 
   const Scan& scan_;
   const QueryPlan& plan_;
@@ -53,46 +63,75 @@ class Tile {
   std::vector<float> gathered_scales_;
   std::vector<float> gathered_offsets_;
   AlignedBytes blocks_;
-  std::vector<uint32_t> sums_[2];
-  std::vector<uint8_t> passed_[2];  // for each block
-  std::vector<uint32_t> positions_;
+  std::vector<uint32_t> sums_;
+  std::vector<uint32_t> positions_[SliceGroup::kMaxQueries];
 };
 
 template <class Collector>
-void Tile::push_passing(size_t q, const uint32_t* sums, size_t first, size_t n,
-                        Collector& collector) {
-  const size_t query = plan_.number_in_score(q);
-  RowTest test = score_.row_test(query, collector.limit());
-  test.scale = scales_ == nullptr ? nullptr : scales_ + first;
-  test.offset = offsets_ == nullptr ? nullptr : offsets_ + first;
-  const size_t n_found = scan_.kernels.select_rows(sums, n, test, positions_.data());
-  for (size_t i = 0; i < n_found; ++i) {
-    const size_t position = first + positions_[i];
-    const size_t row = listed_.empty() ? first_row_ + position : listed_[position];
-    collector.push(score_.key(query, sums[positions_[i]], row), static_cast<uint32_t>(row));
+void Tile::collect(size_t first_query, size_t last_query, std::vector<Collector>& collectors) {
+  constexpr size_t kGroup = SliceGroup::kMaxQueries;
+  for (size_t q = first_query; q < last_query; q += kGroup) {
+    Collector* group = collectors.data() + (q - first_query);
+    const size_t n_here = std::min(kGroup, last_query - q);
+    if (counts_slices(n_here, group))
+      collect_slices(q, group);
+    else
+      for (size_t i = 0; i < n_here; ++i) collect_sums(q + i, group[i]);
   }
 }
 
 template <class Collector>
-void Tile::collect(size_t first_query, size_t last_query, std::vector<Collector>& collectors) {
-  if (!is_sliced()) {
-    for (size_t q = first_query; q < last_query; ++q) {
-      sum_rows(q);
-      push_passing(q, sums_[0].data(), 0, n_, collectors[q - first_query]);
+bool Tile::counts_slices(size_t n_queries, const Collector* collectors) const {
+  if (n_ < min_sliced_rows_) return false;
+  // Without a limit all rows pass, and then it is quicker to count them one by one.
+  return std::all_of(collectors, collectors + n_queries,
+                     [](const Collector& c) { return std::isfinite(c.limit()); });
+}
+
+template <class Collector>
+void Tile::collect_sums(size_t q, Collector& collector) {
+  const size_t query = plan_.number_in_score(q);
+  sum_rows(q);
+  for (size_t first = 0, n; first < n_; first += n) {
+    // The first rows soon set a limit for the others.
+    n = std::isfinite(collector.limit()) ? n_ - first : std::min(kRowsWithoutLimit, n_ - first);
+    RowTest test = score_.row_test(query, collector.limit());
+    test.scale = scales_ == nullptr ? nullptr : scales_ + first;
+    test.offset = offsets_ == nullptr ? nullptr : offsets_ + first;
+    const uint32_t* sums = sums_.data() + first;
+    const uint32_t* positions = positions_[0].data();
+    const size_t n_found = scan_.kernels.select_rows(sums, n, test, positions_[0].data());
+    for (size_t i = 0; i < n_found; ++i) {
+      const uint32_t row = row_at(first + positions[i]);
+      collector.push(score_.key(query, sums[positions[i]], row), row);
     }
-    return;
   }
-  for (size_t q = first_query; q < last_query; q += 2) {
-    const size_t n_here = plan_.pair(q).slices.n_queries;
-    SliceTest tests[2];
-    for (size_t j = 0; j < n_here; ++j)
-      tests[j] = slice_test(q + j, collectors[q + j - first_query].limit());
-    count_slices(q, tests);
-    for (size_t j = 0; j < n_here; ++j)
-      for (size_t first = 0; first < n_; first += block_rows_)
-        if (passed_[j][first / block_rows_] != 0)
-          push_passing(q + j, sums_[j].data() + first, first, std::min(block_rows_, n_ - first),
-                       collectors[q + j - first_query]);
+}
+
+template <class Collector>
+void Tile::collect_slices(size_t first_query, Collector* collectors) {
+  constexpr size_t kGroup = SliceGroup::kMaxQueries;
+  const SliceGroup& group = plan_.slice_group(first_query);
+  SliceTest tests[kGroup];
+  uint32_t* positions[kGroup];
+  size_t n_found[kGroup] = {};
+  for (size_t i = 0; i < group.n_queries(); ++i) {
+    const size_t query = plan_.number_in_score(first_query + i);
+    tests[i] = group.test(i, score_.sum_bound(query, collectors[i].limit(), least_offset_));
+    positions[i] = positions_[i].data();
+  }
+  scan_.kernels.count_slices(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
+                             group.program(), tests, positions, n_found);
+  for (size_t i = 0; i < group.n_queries(); ++i) {
+    const size_t query = plan_.number_in_score(first_query + i);
+    for (size_t j = 0; j < n_found[i]; ++j) {
+      const size_t position = positions[i][j];
+      if (position >= n_) break;  // a row that is missing from the last block
+      const uint32_t row = row_at(position);
+      uint32_t sum;
+      count_bits(query, codes_ + position * n_bytes_, 1, &sum);
+      collectors[i].push(score_.key(query, sum, row), row);
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #include "tables/estimate.h"
 
 #include <algorithm>
+#include <bitset>
 #include <cmath>
 #include <limits>
 
@@ -88,9 +89,17 @@ SignScore::SignScore(const uint8_t* queries, const float* magnitudes, size_t n_q
 }
 
 int32_t SignScore::sum_bound(size_t q, float limit, float) const {
-  // A row's own scale and offset make any number of bits possible.
-  if (scales() != nullptr || offsets() != nullptr || alpha_[q] <= 0.0f) return kAnyNumberOfBits;
+  if (!bounds_sums() || alpha_[q] <= 0.0f) return kAnyNumberOfBits;
   return whole_bits((limit_before_constant(q, limit) - gamma_[q]) / alpha_[q] + 1.0f);
+}
+
+void SignScore::write_table(size_t q, uint8_t* table) const {
+  const uint8_t* code = bits_.query(q);
+  for (size_t position = 0; position < 2 * bits_.n_bytes; ++position, table += 16) {
+    const uint32_t bits = code[position / 2] >> (4 * (position % 2)) & 15u;
+    for (uint32_t nibble = 0; nibble < 16; ++nibble)
+      table[nibble] = static_cast<uint8_t>(std::bitset<4>(bits ^ nibble).count());
+  }
 }
 
 }  // namespace bitindex

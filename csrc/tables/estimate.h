@@ -82,7 +82,11 @@ class SignScore : public EstimateScore {
             const EstimateTerms& terms);
 
   const BitCounts* bit_counts() const override { return &bits_; }
+  // A row's own scale and offset make any number of bits possible.
+  bool bounds_sums() const override { return scales() == nullptr && offsets() == nullptr; }
   int32_t sum_bound(size_t q, float limit, float least_offset) const override;
+  void write_table(size_t q, uint8_t* table) const override;
+  uint32_t max_pair() const override { return 2 * 4; }
 
  private:
   BitCounts bits_;

@@ -42,8 +42,12 @@ class Score {
     return kAnyNumberOfBits;
   }
 
+  // Whether that says anything, so that rows can be told apart by their number of bits alone.
+  virtual bool bounds_sums() const { return bit_counts() != nullptr; }
+
   // The 32 * n_bytes table entries of query q (see KernelTable::table_sums), and the largest sum of
-  // two entries of one byte position over all queries. For sums of table entries only.
+  // two entries of one byte position over all queries. Needed where sums are not bounded by numbers
+  // of bits.
   virtual void write_table(size_t q, uint8_t* table) const { (void)q, (void)table; }
   virtual uint32_t max_pair() const { return 0; }
 

@@ -8,6 +8,7 @@
 // With -fsanitize=address,undefined it also proves that no byte outside the arrays is touched:
 // every array ends where its memory ends. Prints the number of checks; the exit status is 1 where
 // one fails.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -148,80 +149,74 @@ void check_table_sums(size_t n_rows, size_t n_bytes, Content content) {
   }
 }
 
-// Counts chosen bits of each row one by one.
-std::vector<int32_t> values_of(Exact<uint8_t>& rows, size_t n_rows, size_t n_bytes,
-                               const std::vector<uint32_t>& chosen, bool minus_popcount) {
-  std::vector<int32_t> values(n_rows);
-  for (size_t i = 0; i < n_rows; ++i) {
-    const auto bit = [&](size_t j) { return rows[i * n_bytes + j / 8] >> (j % 8) & 1; };
-    for (const uint32_t j : chosen) values[i] += bit(j);
-    if (!minus_popcount) continue;
-    values[i] *= 2;
-    for (size_t j = 0; j < 8 * n_bytes; ++j) values[i] -= bit(j);
-  }
-  return values;
-}
-
+// A program of two totals that share counters, over five lists of bits.
 void check_slices(size_t n_rows, size_t n_bytes, Content content) {
   const KernelTable& kernels = tested;
   const size_t n_bits = 8 * n_bytes, offset = random_bits() % 9;
+  const size_t slice_bytes = kernels.slice_rows / 8;
   Exact<uint8_t> rows(n_rows * n_bytes, offset);
   fill(rows, content);
   const size_t n_blocks = (n_rows + kernels.slice_rows - 1) / kernels.slice_rows;
-  const size_t size = n_blocks * (n_bits + bitindex::kExtraSlices) * kernels.slice_rows / 8;
+  const size_t size = n_blocks * (n_bits + bitindex::kExtraSlices) * slice_bytes;
   const std::unique_ptr<uint8_t, Free> blocks(
       static_cast<uint8_t*>(std::aligned_alloc(64, (size + 63) / 64 * 64 + 64)));
   std::memset(blocks.get(), 0xee, size);
   kernels.slice_bits(rows.data(), n_rows, n_bytes, blocks.get());
 
   for (int round = 0; round < 6; ++round) {
-    std::vector<uint32_t> lists[3];  // both, first, second
-    const uint32_t dense = random_bits() % 8;
-    for (uint32_t j = 0; j < n_bits; ++j) {
-      const uint32_t kind = random_bits() % (3 + dense);
-      if (kind < 3) lists[kind].push_back(j);
-    }
-    std::vector<uint32_t> bits;
-    size_t filled[3];
-    for (int list = 0; list < 3; ++list) {
-      const size_t before = bits.size();
-      bits.insert(bits.end(), lists[list].begin(), lists[list].end());
-      while ((bits.size() - before) % 8 != 0)
-        bits.push_back(static_cast<uint32_t>(n_bits + bitindex::kZeroSlice));
-      filled[list] = bits.size() - before;
-    }
-    const size_t n_queries = 1 + random_bits() % 2;
     const bool minus_popcount = random_bits() % 2;
-    const bitindex::SlicePair pair = {bits.data(), filled[0], filled[1], filled[2], n_queries};
+    const uint8_t from = minus_popcount ? bitindex::kStartCounter : bitindex::kZeroCounter;
+    bitindex::SliceStep steps[5] = {
+        {0, bitindex::kZeroCounter, 0, {}, false, 2},
+        {0, bitindex::kZeroCounter, 0, {}, false, 3},
+        {0, from, 1, {2}, false, 11},
+        {0, 11, 1, {3}, true, 0},
+        {0, 11, 0, {}, true, 1},
+    };
+    // Step i adds up the bits of list i; lists 0, 1, 2, 3 make the first total, 0, 2, 4 the second.
+    std::vector<uint32_t> offsets;
+    std::vector<int32_t> weights[2] = {std::vector<int32_t>(n_bits), std::vector<int32_t>(n_bits)};
+    std::vector<uint32_t> list_of_bit(n_bits);
+    const uint32_t dense = random_bits() % 8;
+    for (uint32_t& list : list_of_bit) list = random_bits() % (5 + dense);
+    for (uint32_t list = 0; list < 5; ++list) {
+      const size_t before = offsets.size();
+      for (uint32_t bit = 0; bit < n_bits; ++bit)
+        if (list_of_bit[bit] == list) {
+          offsets.push_back(bit * static_cast<uint32_t>(slice_bytes));
+          weights[0][bit] = list <= 3;
+          weights[1][bit] = list == 0 || list == 2 || list == 4;
+        }
+      while ((offsets.size() - before) % 4 != 0)
+        offsets.push_back(static_cast<uint32_t>((n_bits + bitindex::kZeroSlice) * slice_bytes));
+      steps[list].n_slices = static_cast<uint32_t>(offsets.size() - before);
+    }
+    const bitindex::SliceProgram program = {2, steps, 5, offsets.data()};
+    std::vector<uint32_t> expected_rows[2];
     bitindex::SliceTest tests[2];
-    std::vector<int32_t> values[2];
-    Counts sums_of_query[2] = {Counts(n_blocks * kernels.slice_rows),
-                               Counts(n_blocks * kernels.slice_rows)};
-    Exact<uint8_t> passed_first(n_blocks), passed_second(n_blocks);
-    uint32_t* const sums[2] = {sums_of_query[0].data(), sums_of_query[1].data()};
-    uint8_t* const passed[2] = {passed_first.data(), passed_second.data()};
-    for (size_t q = 0; q < n_queries; ++q) {
-      std::vector<uint32_t> chosen = lists[0];
-      chosen.insert(chosen.end(), lists[1 + q].begin(), lists[1 + q].end());
-      values[q] = values_of(rows, n_rows, n_bytes, chosen, minus_popcount);
-      const bool invert = random_bits() % 2;
-      int32_t at_least = n_rows > 0 ? values[q][random_bits() % n_rows] : 0;
+    for (size_t q = 0; q < 2; ++q) {
+      std::vector<int32_t> values(n_rows);
+      for (size_t i = 0; i < n_rows; ++i)
+        for (size_t j = 0; j < n_bits; ++j)
+          if (rows[i * n_bytes + j / 8] >> (j % 8) & 1)
+            values[i] += minus_popcount ? 2 * weights[q][j] - 1 : weights[q][j];
+      int32_t at_least = n_rows > 0 ? values[random_bits() % n_rows] : 0;
       at_least += static_cast<int32_t>(random_bits() % 5) - 2;
       if (random_bits() % 8 == 0) at_least = random_bits() % 2 ? 1 << 20 : -(1 << 20);
-      const int32_t base = static_cast<int32_t>(random_bits() % 100);
-      tests[q] = {minus_popcount, invert, at_least, base, random_bits() % 2 ? 1 : -1};
+      tests[q] = {minus_popcount, random_bits() % 2 != 0, at_least};
+      for (uint32_t i = 0; i < n_rows; ++i)
+        if ((values[i] >= at_least) != tests[q].invert) expected_rows[q].push_back(i);
     }
-    kernels.count_slices(blocks.get(), n_blocks, n_bytes, pair, tests, sums, passed);
-    for (size_t q = 0; q < n_queries; ++q)
-      for (size_t i = 0; i < n_rows; ++i) {
-        const int32_t value = values[q][i];
-        const bool row_passes = (value >= tests[q].at_least) != tests[q].invert;
-        const bool block_passed = passed[q][i / kernels.slice_rows] != 0;
-        check(block_passed || !row_passes, "count_slices: a row lost", n_rows, n_bytes, i);
-        check(!block_passed ||
-                  sums[q][i] == static_cast<uint32_t>(tests[q].base + tests[q].sign * value),
-              "count_slices: a sum", n_rows, n_bytes, i);
-      }
+    Exact<uint32_t> first(n_blocks * kernels.slice_rows), second(n_blocks * kernels.slice_rows);
+    uint32_t* const positions[2] = {first.data(), second.data()};
+    size_t n_found[2] = {};
+    kernels.count_slices(blocks.get(), n_blocks, n_bytes, program, tests, positions, n_found);
+    for (size_t q = 0; q < 2; ++q) {
+      while (n_found[q] > 0 && positions[q][n_found[q] - 1] >= n_rows) --n_found[q];
+      check(n_found[q] == expected_rows[q].size() &&
+                std::equal(expected_rows[q].begin(), expected_rows[q].end(), positions[q]),
+            "count_slices", n_rows, n_bytes, q);
+    }
   }
 }
 
