@@ -54,25 +54,29 @@ Cut cut_work(size_t n_queries, size_t n_rows, size_t n_bytes, size_t n_threads) 
   return cut;
 }
 
-// Scans one batch of queries; make(n_rows) gives an empty collector for a range of rows.
+// Scans one batch of queries; make(n_rows, limit, range) gives an empty collector for a range of
+// n_rows rows.
 template <class Make>
 void scan_batch(const Scan& scan, const QueryPlan& plan, Make make,
                 const std::function<void(size_t, std::vector<Candidate>)>& add) {
-  using Collector = decltype(make(size_t{0}));
+  using Collector = decltype(make(size_t{0}, std::declval<SharedLimit&>(), size_t{0}));
   const size_t n_batch = plan.n_queries();
   const size_t n_rows = scan.store.n_rows();
   const Cut cut = cut_work(n_batch, n_rows, scan.store.column(0).width(), scan.n_threads);
   const size_t n_groups = (n_batch + cut.group_queries - 1) / cut.group_queries;
   const size_t n_ranges = (n_rows + cut.range_rows - 1) / cut.range_rows;
 
+  std::vector<SharedLimit> limits(n_batch);
   std::vector<std::vector<Collector>> collected(n_groups * n_ranges);
   run_tasks(n_groups * n_ranges, scan.n_threads, scan.cancel, [&](size_t task) {
     const size_t first_query = task / n_ranges * cut.group_queries;
     const size_t last_query = std::min(n_batch, first_query + cut.group_queries);
-    size_t row = task % n_ranges * cut.range_rows;
+    const size_t range = task % n_ranges;
+    size_t row = range * cut.range_rows;
     const size_t last_row = std::min(n_rows, row + cut.range_rows);
     std::vector<Collector>& collectors = collected[task];
-    for (size_t q = first_query; q < last_query; ++q) collectors.push_back(make(last_row - row));
+    for (size_t q = first_query; q < last_query; ++q)
+      collectors.push_back(make(last_row - row, limits[q], range));
     Tile tile(scan, plan);
     while (!scan.cancel.stopped() && tile.load(row, last_row))
       tile.collect(first_query, last_query, collectors);
@@ -115,13 +119,15 @@ CandidateLists scan_all(const Scan& scan, const Score& score, size_t n_queries, 
 
 CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
   const NearerFirst nearer_first(scan.store.ids());
-  return scan_all(scan, score, n_queries, k,
-                  [&](size_t n_rows) { return TopK(std::min(k, n_rows), nearer_first); });
+  return scan_all(scan, score, n_queries, k, [&](size_t n_rows, SharedLimit& shared, size_t range) {
+    return TopK(std::min(k, n_rows), nearer_first, shared, range);
+  });
 }
 
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius) {
   const size_t everything = scan.store.n_rows();
-  return scan_all(scan, score, n_queries, everything, [&](size_t) { return Within(radius); });
+  return scan_all(scan, score, n_queries, everything,
+                  [&](size_t, SharedLimit&, size_t) { return Within(radius); });
 }
 
 }  // namespace bitindex

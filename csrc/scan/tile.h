@@ -40,7 +40,7 @@ class Tile {
   void collect_slices(size_t first_query, Collector* collectors);
   // Whether to count slices for the group of this query.
   template <class Collector>
-  bool counts_slices(size_t n_queries, const Collector* collectors) const;
+  bool counts_slices(size_t n_queries, Collector* collectors) const;
   uint32_t row_at(size_t position) const {
     return static_cast<uint32_t>(listed_.empty() ? first_row_ + position : listed_[position]);
   }
@@ -81,11 +81,11 @@ void Tile::collect(size_t first_query, size_t last_query, std::vector<Collector>
 }
 
 template <class Collector>
-bool Tile::counts_slices(size_t n_queries, const Collector* collectors) const {
+bool Tile::counts_slices(size_t n_queries, Collector* collectors) const {
   if (n_ < min_sliced_rows_) return false;
   // Without a limit all rows pass, and then it is quicker to count them one by one.
   return std::all_of(collectors, collectors + n_queries,
-                     [](const Collector& c) { return std::isfinite(c.limit()); });
+                     [](Collector& c) { return std::isfinite(c.limit()); });
 }
 
 template <class Collector>

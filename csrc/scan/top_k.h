@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codes/id_map.h"
+#include "scan/shared_limit.h"
 
 namespace bitindex {
 
@@ -35,12 +36,20 @@ class NearerFirst {
 
 class TopK {
  public:
-  TopK(size_t k, const NearerFirst& nearer_first)
-      : k_(k), capacity_(std::max(2 * k, kMinCapacity)), nearer_first_(nearer_first) {}
+  // For a range of the rows that `shared` is about.
+  TopK(size_t k, const NearerFirst& nearer_first, SharedLimit& shared, size_t range)
+      : k_(k),
+        capacity_(std::max(2 * k, kMinCapacity)),
+        nearer_first_(nearer_first),
+        shared_(&shared),
+        range_(static_cast<uint32_t>(range)) {}
 
   // No row with a larger key can be among the k nearest. Rows must come in ascending order: where
   // ids ascend with them, a later row with the key of the k-th nearest is too late.
-  float limit() const noexcept { return limit_; }
+  float limit() noexcept {
+    limit_ = std::min(limit_, shared_->limit(range_, nearer_first_.by_row()));
+    return limit_;
+  }
 
   void push(float key, uint32_t row) {
     if (!(key <= limit_)) return;
@@ -65,12 +74,15 @@ class TopK {
     std::nth_element(candidates_.begin(), kth, candidates_.end(), nearer_first_);
     const float infinity = std::numeric_limits<float>::infinity();
     limit_ = nearer_first_.by_row() ? std::nextafter(kth->key, -infinity) : kth->key;
+    shared_->publish(kth->key, range_);
     candidates_.resize(k_);
   }
 
   size_t k_;
   size_t capacity_;
   NearerFirst nearer_first_;
+  SharedLimit* shared_;
+  uint32_t range_;
   float limit_ = std::numeric_limits<float>::infinity();
   std::vector<Candidate> candidates_;
 };
