@@ -1,7 +1,6 @@
 // Needs   AVX2, POPCNT, F16C, BMI1.
-// Method  short codes: POPCNT on 64-bit words with the query in registers; long codes: nibble
-// counts
-//         by VPSHUFB. Tables: 32 look-ups of 4 bits by one VPSHUFB, summed in 8, 16 and 32 bits.
+// Method  Bits of rows: counts of nibbles by VPSHUFB; POPCNT for odd short codes.
+//         Tables: 32 look-ups of 4 bits by one VPSHUFB, summed in 8, 16 and 32 bits.
 // Source  Mula, Kurz, Lemire, "Faster population counts using AVX2 instructions", 2018;
 //         Andre, Kermarrec, Le Scouarnec, "Accelerated nearest neighbor search with Quick ADC",
 //         2017.
@@ -53,19 +52,6 @@ __m256i count_bits_u8x32(__m256i x) noexcept {
       _mm256_shuffle_epi8(bits_of_nibble, _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble)));
 }
 
-template <class Op, size_t kWords>
-void count_words(const uint8_t* query, const uint8_t* rows, size_t n_rows,
-                 uint32_t* counts) noexcept {
-  uint64_t query_words[kWords];
-  for (size_t w = 0; w < kWords; ++w) query_words[w] = load64(query + 8 * w);
-  for (size_t i = 0; i < n_rows; ++i, rows += 8 * kWords) {
-    uint32_t count = 0;
-    for (size_t w = 0; w < kWords; ++w)
-      count += count_bits(Op::apply(query_words[w], load64(rows + 8 * w)));
-    counts[i] = count;
-  }
-}
-
 template <class Op>
 void count_short_codes(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t n_bytes,
                        uint32_t* counts) noexcept {
@@ -80,28 +66,109 @@ void count_short_codes(const uint8_t* query, const uint8_t* rows, size_t n_rows,
   }
 }
 
-// For n_bytes >= 32. The last vector overlaps the one before; a mask keeps its new bytes.
+// The CPU reads ahead within a page only, and not far enough while it also counts. Addresses are
+// numbers here because they may lie behind the rows, where reading ahead does no harm.
+void read_ahead(const uint8_t* rows, size_t n_bytes) noexcept {
+  constexpr size_t kDistance = 2048, kLine = 64;
+  const auto from = reinterpret_cast<uintptr_t>(rows) + kDistance;
+  for (size_t i = 0; i < n_bytes; i += kLine)
+    _mm_prefetch(reinterpret_cast<const char*>(from + i), _MM_HINT_T0);
+}
+
+// The bits of each 8 bytes.
+__m256i count_bits_u64x4(__m256i x) noexcept {
+  return _mm256_sad_epu8(count_bits_u8x32(x), _mm256_setzero_si256());
+}
+
+// Numbers below 2^32 side by side: the first of a, the first of b, the second of a, ...
+__m256i interleave_u32x8(__m256i a_u64x4, __m256i b_u64x4) noexcept {
+  return _mm256_or_si256(a_u64x4, _mm256_slli_epi64(b_u64x4, 32));
+}
+
+// Sums of the first two and the last two numbers of each: the four first sums, the four last.
+__m256i add_pairs_u32x8(const __m256i* x_u64x4) noexcept {
+  const __m256i first = interleave_u32x8(x_u64x4[0], x_u64x4[1]);
+  const __m256i second = interleave_u32x8(x_u64x4[2], x_u64x4[3]);
+  return _mm256_add_epi32(_mm256_unpacklo_epi64(first, second),
+                          _mm256_unpackhi_epi64(first, second));
+}
+
+// For n_bytes = 8: a vector holds 4 rows.
 template <class Op>
+void count_words(const uint8_t* query, const uint8_t* rows, size_t n_rows,
+                 uint32_t* counts) noexcept {
+  const __m256i query_u64x4 = _mm256_set1_epi64x(static_cast<int64_t>(load64(query)));
+  const __m256i order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+  size_t i = 0;
+  for (; i + 8 <= n_rows; i += 8, rows += 64) {
+    read_ahead(rows, 64);
+    const __m256i counts_u32x8 =
+        interleave_u32x8(count_bits_u64x4(Op::apply(query_u64x4, load(rows))),
+                         count_bits_u64x4(Op::apply(query_u64x4, load(rows + 32))));
+    store(counts + i, _mm256_permutevar8x32_epi32(counts_u32x8, order));
+  }
+  count_short_codes<Op>(query, rows, n_rows - i, 8, counts + i);
+}
+
+// For n_bytes = 16: a vector holds 2 rows.
+template <class Op>
+void count_double_words(const uint8_t* query, const uint8_t* rows, size_t n_rows,
+                        uint32_t* counts) noexcept {
+  const __m256i query_u8x32 = _mm256_broadcastsi128_si256(load128(query));
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  size_t i = 0;
+  for (; i + 8 <= n_rows; i += 8, rows += 128) {
+    read_ahead(rows, 128);
+    __m256i counts_u64x4[4];
+    for (size_t v = 0; v < 4; ++v)
+      counts_u64x4[v] = count_bits_u64x4(Op::apply(query_u8x32, load(rows + 32 * v)));
+    store(counts + i, _mm256_permutevar8x32_epi32(add_pairs_u32x8(counts_u64x4), order));
+  }
+  count_short_codes<Op>(query, rows, n_rows - i, 16, counts + i);
+}
+
+// For n_bytes >= 32; kBytes is that number where the compiler shall know it, else 0.
+template <class Op, size_t kBytes>
 void count_long_codes(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t n_bytes,
                       uint32_t* counts) noexcept {
+  if (kBytes > 0) n_bytes = kBytes;
+  // The last vector overlaps the one before; a mask keeps its new bytes.
   alignas(32) uint8_t is_new[64] = {};
   std::memset(is_new + 32, 0xff, 32);
   const size_t whole = n_bytes & ~size_t{31};
   const __m256i tail_mask = load(is_new + (n_bytes - whole));
-  const auto count_u64x4 = [=](const uint8_t* row, size_t c, __m256i mask) noexcept {
-    const __m256i bits = _mm256_and_si256(Op::apply(load(query + c), load(row + c)), mask);
-    return _mm256_sad_epu8(count_bits_u8x32(bits), _mm256_setzero_si256());
+  const auto bits = [=](const uint8_t* row, size_t c) noexcept {
+    return Op::apply(load(query + c), load(row + c));
   };
-  for (size_t i = 0; i < n_rows; ++i, rows += n_bytes) {
+  const auto count_u64x4 = [=](const uint8_t* row) noexcept {
+    constexpr size_t kMaxBytes = 31 * 32;  // 31 vectors with up to 8 bits a byte
     __m256i sum_u64x4 = _mm256_setzero_si256();
-    for (size_t c = 0; c < whole; c += 32)
-      sum_u64x4 = _mm256_add_epi64(sum_u64x4, count_u64x4(rows, c, _mm256_set1_epi8(-1)));
-    if (whole < n_bytes)
-      sum_u64x4 = _mm256_add_epi64(sum_u64x4, count_u64x4(rows, n_bytes - 32, tail_mask));
-    const __m128i halves_u64x2 =
-        _mm_add_epi64(_mm256_castsi256_si128(sum_u64x4), _mm256_extracti128_si256(sum_u64x4, 1));
-    counts[i] =
-        static_cast<uint32_t>(_mm_cvtsi128_si64(halves_u64x2) + _mm_extract_epi64(halves_u64x2, 1));
+    for (size_t c = 0; c < whole;) {
+      const size_t stop = whole - c < kMaxBytes ? whole : c + kMaxBytes;
+      __m256i sum_u8x32 = _mm256_setzero_si256();
+      for (; c < stop; c += 32)
+        sum_u8x32 = _mm256_add_epi8(sum_u8x32, count_bits_u8x32(bits(row, c)));
+      sum_u64x4 = _mm256_add_epi64(sum_u64x4, _mm256_sad_epu8(sum_u8x32, _mm256_setzero_si256()));
+    }
+    if (whole == n_bytes) return sum_u64x4;
+    const __m256i tail = _mm256_and_si256(bits(row, n_bytes - 32), tail_mask);
+    return _mm256_add_epi64(sum_u64x4, count_bits_u64x4(tail));
+  };
+  const auto count_4 = [](const __m256i* sums_u64x4) noexcept {
+    const __m256i halves_u32x8 = add_pairs_u32x8(sums_u64x4);
+    return _mm_add_epi32(_mm256_castsi256_si128(halves_u32x8),
+                         _mm256_extracti128_si256(halves_u32x8, 1));
+  };
+  size_t i = 0;
+  for (; i + 4 <= n_rows; i += 4, rows += 4 * n_bytes) {
+    read_ahead(rows, 4 * n_bytes);
+    __m256i sums_u64x4[4];
+    for (size_t r = 0; r < 4; ++r) sums_u64x4[r] = count_u64x4(rows + r * n_bytes);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(counts + i), count_4(sums_u64x4));
+  }
+  for (; i < n_rows; ++i, rows += n_bytes) {
+    const __m256i sums_u64x4[4] = {count_u64x4(rows)};
+    counts[i] = static_cast<uint32_t>(_mm_cvtsi128_si32(count_4(sums_u64x4)));
   }
 }
 
@@ -110,20 +177,26 @@ void count_rows(const uint8_t* query, const uint8_t* rows, size_t n_rows, size_t
                 uint32_t* counts) noexcept {
   switch (n_bytes) {
     case 8:
-      return count_words<Op, 1>(query, rows, n_rows, counts);
+      return count_words<Op>(query, rows, n_rows, counts);
     case 16:
-      return count_words<Op, 2>(query, rows, n_rows, counts);
-    case 24:
-      return count_words<Op, 3>(query, rows, n_rows, counts);
+      return count_double_words<Op>(query, rows, n_rows, counts);
     case 32:
-      return count_words<Op, 4>(query, rows, n_rows, counts);
+      return count_long_codes<Op, 32>(query, rows, n_rows, n_bytes, counts);
     case 48:
-      return count_words<Op, 6>(query, rows, n_rows, counts);
+      return count_long_codes<Op, 48>(query, rows, n_rows, n_bytes, counts);
     case 64:
-      return count_words<Op, 8>(query, rows, n_rows, counts);
+      return count_long_codes<Op, 64>(query, rows, n_rows, n_bytes, counts);
+    case 96:
+      return count_long_codes<Op, 96>(query, rows, n_rows, n_bytes, counts);
+    case 128:
+      return count_long_codes<Op, 128>(query, rows, n_rows, n_bytes, counts);
+    case 192:
+      return count_long_codes<Op, 192>(query, rows, n_rows, n_bytes, counts);
+    case 256:
+      return count_long_codes<Op, 256>(query, rows, n_rows, n_bytes, counts);
   }
   if (n_bytes < 32) return count_short_codes<Op>(query, rows, n_rows, n_bytes, counts);
-  count_long_codes<Op>(query, rows, n_rows, n_bytes, counts);
+  count_long_codes<Op, 0>(query, rows, n_rows, n_bytes, counts);
 }
 
 void popcount_rows(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint32_t* counts) noexcept {
@@ -228,9 +301,6 @@ struct Slices {
   }
   static __m256i majority(__m256i a, __m256i b, __m256i c) noexcept {
     return or_(and_(a, b), and_(c, or_(a, b)));
-  }
-  static uint64_t bits_of_bytes(__m256i a, int bit) noexcept {
-    return static_cast<uint32_t>(_mm256_movemask_epi8(shift_left(a, 7 - bit)));
   }
   static uint32_t lowest_bit(uint64_t x) noexcept { return static_cast<uint32_t>(_tzcnt_u64(x)); }
   static void transpose_tile(const uint8_t* rows, size_t stride, __m256i* columns) noexcept {
