@@ -95,6 +95,7 @@ setup(
     ext_modules=extensions,
     options={
         "build_clib": {"build_clib": OBJECTS, "build_temp": OBJECTS},
-        "build_ext": {"build_temp": OBJECTS, "parallel": 2},
+        # Forced, because linking does not look at the library; is_outdated still spares compiling.
+        "build_ext": {"build_temp": OBJECTS, "parallel": 2, "force": True},
     },
 )

@@ -66,7 +66,7 @@ class Kernels {
     size_t n_found[SliceGroup::kMaxQueries] = {};
     for (size_t q = 0; q < n_queries; ++q) {
       tests[q] = group.test(q, bounds[q]);
-      found[q].resize(padded_rows);
+      found[q].resize(padded_rows + 1);
       positions[q] = found[q].data();
     }
     table_.count_slices(blocks.get(), n_blocks, n_bytes, group.program(), tests, positions,

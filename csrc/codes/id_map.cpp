@@ -10,12 +10,19 @@ size_t IdMap::slot_of(int64_t id) const noexcept {
   return static_cast<size_t>((static_cast<uint64_t>(id) * 0x9e3779b97f4a7c15u) >> slot_shift_);
 }
 
+size_t IdMap::first_row_from(int64_t id) const noexcept {
+  if (id < 0) return 0;
+  if (!explicit_)
+    return static_cast<size_t>(std::min<uint64_t>(static_cast<uint64_t>(id), n_rows_));
+  const auto end = ids_.begin() + static_cast<std::ptrdiff_t>(n_rows_);
+  return static_cast<size_t>(std::lower_bound(ids_.begin(), end, id) - ids_.begin());
+}
+
 int64_t IdMap::find(int64_t id) const noexcept {
   if (!explicit_) return id >= 0 && static_cast<uint64_t>(id) < n_rows_ ? id : kNoRow;
   if (slots_.empty()) {
-    const auto end = ids_.begin() + static_cast<std::ptrdiff_t>(n_rows_);
-    const auto found = std::lower_bound(ids_.begin(), end, id);
-    return found != end && *found == id ? found - ids_.begin() : kNoRow;
+    const size_t row = first_row_from(id);
+    return row < n_rows_ && ids_[row] == id ? static_cast<int64_t>(row) : kNoRow;
   }
   for (size_t slot = slot_of(id);; slot = (slot + 1) & (slots_.size() - 1)) {
     const uint32_t row = slots_[slot];

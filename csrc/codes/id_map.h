@@ -18,10 +18,14 @@ class IdMap {
   int64_t id(size_t row) const noexcept {
     return explicit_ ? ids_[row] : static_cast<int64_t>(row);
   }
+  // Whether ids are row numbers.
+  bool are_row_numbers() const noexcept { return !explicit_; }
   // The row of an id, or kNoRow.
   int64_t find(int64_t id) const noexcept;
   // Whether ids ascend with rows, so that the smaller of two ids is the smaller row.
   bool ascending() const noexcept { return slots_.empty(); }
+  // Of ascending ids: the first row whose id is at least this one.
+  size_t first_row_from(int64_t id) const noexcept;
   // One more than the largest id that was ever here.
   int64_t next_id() const noexcept { return next_id_; }
 

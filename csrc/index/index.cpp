@@ -165,8 +165,8 @@ WithinResult Index::range_search(const uint8_t* queries, size_t n_queries, float
     result.limits.push_back(0);
     for (const std::vector<Candidate>& list : lists) {
       for (const Candidate& candidate : list) {
-        result.ids.push_back(store_.ids().id(candidate.row));
-        result.keys.push_back(candidate.key);
+        result.ids.push_back(store_.ids().id(candidate.row()));
+        result.keys.push_back(candidate.key());
       }
       result.limits.push_back(static_cast<int64_t>(result.ids.size()));
     }
@@ -203,8 +203,8 @@ void Index::write_results(const CandidateLists& lists, size_t k, bool similariti
     for (size_t i = 0; i < k; ++i) {
       const size_t to = q * k + i;
       const bool found = i < lists[q].size();
-      results.ids[to] = found ? store_.ids().id(lists[q][i].row) : -1;
-      const float key = found ? lists[q][i].key : std::numeric_limits<float>::infinity();
+      results.ids[to] = found ? store_.ids().id(lists[q][i].row()) : -1;
+      const float key = found ? lists[q][i].key() : std::numeric_limits<float>::infinity();
       if (results.fractions != nullptr)
         results.fractions[to] = sign * key + 0.0f;  // never -0.0
       else

@@ -236,9 +236,6 @@ struct Slices {
   static __m512i parity(__m512i a, __m512i b, __m512i c) noexcept {
     return _mm512_ternarylogic_epi64(a, b, c, 0x96);
   }
-  static uint64_t bits_of_bytes(__m512i a, int bit) noexcept {
-    return _mm512_test_epi8_mask(a, bytes(static_cast<uint8_t>(1 << bit)));
-  }
   static uint32_t lowest_bit(uint64_t x) noexcept {
     return static_cast<uint32_t>(__builtin_ctzll(x));
   }

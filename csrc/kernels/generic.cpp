@@ -117,10 +117,6 @@ struct Slices {
   static uint64_t majority(uint64_t a, uint64_t b, uint64_t c) noexcept {
     return (a & b) | (c & (a | b));
   }
-  static uint64_t bits_of_bytes(uint64_t a, int bit) noexcept {
-    // The product moves bit 8p to bit 56 + p.
-    return (a >> bit & 0x0101010101010101u) * 0x0102040810204080u >> 56;
-  }
   static uint32_t lowest_bit(uint64_t x) noexcept { return count_bits(~x & (x - 1)); }
   static void transpose_tile(const uint8_t* rows, size_t stride, uint64_t* columns) noexcept {
     for (size_t column = 0; column < 16; ++column) {

@@ -95,14 +95,14 @@ struct KernelTable {
   void (*table_sums)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
                      uint32_t max_pair, uint32_t* sums) noexcept;
   // The bit scan works on blocks of `slice_rows` rows: slice j holds bit j of all rows of a block,
-  // where bit j is bit j % 8 of byte j / 8 counted from the lowest, in (slice_rows / 8) bytes and
-  // in a private order of rows. A block has 8 * n_bytes + kExtraSlices slices and is 64-byte
-  // aligned.
+  // where bit j is bit j % 8 of byte j / 8 counted from the lowest, in (slice_rows / 8)
+  // bytes, row 8p + k in bit k of byte p. A block has 8 * n_bytes + kExtraSlices slices and is
+  // 64-byte aligned.
   size_t slice_rows;
   void (*slice_bits)(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t* blocks) noexcept;
   // For each query q of the program: appends the positions of the rows that pass tests[q] to
   // positions[q], ascending, and adds their number to n_found[q]. Rows that are missing from the
-  // last block count as zeros and may be among them.
+  // last block count as zeros and may be among them. positions[q] has room for one more than all.
   void (*count_slices)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes,
                        const SliceProgram& program, const SliceTest* tests,
                        uint32_t* const* positions, size_t* n_found) noexcept;

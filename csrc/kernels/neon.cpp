@@ -158,11 +158,6 @@ struct Slices {
     return vbslq_u8(veorq_u8(a, b), c, a);
   }
   static Vector parity(Vector a, Vector b, Vector c) noexcept { return xor_(xor_(a, b), c); }
-  static uint64_t bits_of_bytes(Vector a, int bit) noexcept {
-    const uint8x16_t lane_bits = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    const Vector lanes = and_(vtstq_u8(a, bytes(static_cast<uint8_t>(1 << bit))), lane_bits);
-    return vaddv_u8(vget_low_u8(lanes)) | static_cast<uint64_t>(vaddv_u8(vget_high_u8(lanes))) << 8;
-  }
   static uint32_t lowest_bit(uint64_t x) noexcept {
     return static_cast<uint32_t>(__builtin_ctzll(x));
   }

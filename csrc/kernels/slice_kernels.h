@@ -5,8 +5,8 @@
 //
 // Slices  a Vector of kBytes bytes: load, store, zero, bytes, all_if(bool), and_, or_, xor_, not_,
 //         any, majority; shift_left and shift_right of its bytes' bits, whose overflow the caller
-//         masks; bits_of_bytes: bit i of each byte as a number, lowest_bit of such a number;
-//         transpose_tile: kBytes rows by 16 bytes to 16 vectors, row p in byte p.
+//         masks; transpose_tile: kBytes rows by 16 bytes to 16 vectors, row p in byte p;
+//         lowest_bit: the position of the lowest set bit of a number that is not 0.
 //         kTernary: whether functions of three bits are cheap, and then parity; else and_not.
 //
 // Source  Harley and Seal's carry-save adders: Warren, Hacker's Delight, 2nd ed., section 5-1;
@@ -33,7 +33,8 @@ void swap_bits(typename S::Vector* rows, int distance, uint8_t mask) noexcept {
   }
 }
 
-// The slices of one block; bytes of rows beyond n_rows are taken as zero.
+// The slices of one block: bit k of byte p is that of row 8p + k. Bytes of rows beyond n_rows are
+// taken as zero.
 template <class S>
 void slice_block(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t* slices) noexcept {
   constexpr size_t kColumns = 16;
@@ -41,17 +42,14 @@ void slice_block(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t* sl
     const size_t n_columns = n_bytes - c < kColumns ? n_bytes - c : kColumns;
     typename S::Vector bytes[8][kColumns];
     for (size_t i = 0; i < 8; ++i) {
-      const size_t first = i * S::kBytes;
-      const size_t here = n_rows <= first              ? 0
-                          : n_rows - first < S::kBytes ? n_rows - first
-                                                       : S::kBytes;
-      const uint8_t* from = rows + first * n_bytes + c;
+      const size_t here = n_rows > i ? (n_rows - i + 7) / 8 : 0;
+      const uint8_t* from = rows + i * n_bytes + c;
       if (here == S::kBytes && n_columns == kColumns) {
-        S::transpose_tile(from, n_bytes, bytes[i]);
+        S::transpose_tile(from, 8 * n_bytes, bytes[i]);
       } else {
         uint8_t copy[S::kBytes * kColumns] = {};
         for (size_t r = 0; r < here; ++r)
-          std::memcpy(copy + kColumns * r, from + n_bytes * r, n_columns);
+          std::memcpy(copy + kColumns * r, from + 8 * n_bytes * r, n_columns);
         S::transpose_tile(copy, kColumns, bytes[i]);
       }
     }
@@ -242,10 +240,18 @@ struct Bound {
 // Writes the numbers of the rows in a slice, ascending; returns how many.
 template <class S>
 size_t append_rows(typename S::Vector rows, uint32_t first, uint32_t* positions) noexcept {
+  uint8_t bytes[S::kBytes];
+  S::store(bytes, rows);
   size_t n_found = 0;
-  for (int bit = 0; bit < 8; ++bit, first += static_cast<uint32_t>(S::kBytes))
-    for (uint64_t mask = S::bits_of_bytes(rows, bit); mask != 0; mask &= mask - 1)
-      positions[n_found++] = first + S::lowest_bit(mask);
+  for (size_t i = 0; i < S::kBytes; i += 8, first += 64) {
+    uint64_t word;
+    std::memcpy(&word, bytes + i, sizeof word);
+    // Most words hold one row or none: no branch for these, which no CPU could predict.
+    positions[n_found] = first + S::lowest_bit(word | uint64_t{1} << 63);
+    n_found += word != 0;
+    for (word &= word - 1; word != 0; word &= word - 1)
+      positions[n_found++] = first + S::lowest_bit(word);
+  }
   return n_found;
 }
 

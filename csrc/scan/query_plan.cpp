@@ -44,4 +44,9 @@ QueryPlan::QueryPlan(const Scan& scan, const Score& score, size_t first_query, s
             });
 }
 
+size_t QueryPlan::bytes_per_query() const noexcept {
+  // An offset of 4 bytes for a third of the bits.
+  return method_ == Method::kSlices ? table_bytes_ / 3 : table_bytes_;
+}
+
 }  // namespace bitindex

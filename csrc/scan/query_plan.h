@@ -25,6 +25,8 @@ class QueryPlan {
   size_t number_in_score(size_t q) const noexcept { return first_query_ + q; }
   size_t n_queries() const noexcept { return n_queries_; }
 
+  // What a query needs besides the rows, roughly.
+  size_t bytes_per_query() const noexcept;
   const uint8_t* table(size_t q) const noexcept { return tables_.get() + q * table_bytes_; }
   const SliceGroup& slice_group(size_t q) const noexcept {
     return slice_groups_[q / SliceGroup::kMaxQueries];

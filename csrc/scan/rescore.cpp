@@ -43,15 +43,14 @@ void rescore(const Scan& scan, const Column& vectors, const VectorLayout& layout
     const Task& task = tasks[i];
     for (size_t c = task.first; c < task.last; ++c) {
       Candidate& candidate = lists[task.q][c];
-      candidate.key = -similarity(queries.queries + task.q * d, candidate.row);
+      candidate = {-similarity(queries.queries + task.q * d, candidate.row()), candidate.row()};
     }
   });
   const NearerFirst nearer_first(scan.store.ids());
   for (std::vector<Candidate>& list : lists) {
-    const size_t kept = std::min(k, list.size());
-    std::partial_sort(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(kept), list.end(),
-                      nearer_first);
-    list.resize(kept);
+    nearer_first.select(list, k);
+    list.resize(std::min(k, list.size()));
+    nearer_first.sort(list);
   }
 }
 

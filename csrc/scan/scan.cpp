@@ -1,6 +1,7 @@
 #include "scan/scan.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "scan/thread_pool.h"
 #include "scan/tile.h"
@@ -8,9 +9,10 @@
 namespace bitindex {
 namespace {
 
-// Tables of a batch are built together; those of a group stay in the second-level cache.
+// What a batch of queries needs is made together; that of a group stays near the CPU.
 constexpr size_t kBatchTableBytes = size_t{16} << 20;
-constexpr size_t kGroupTableBytes = size_t{192} << 10;
+constexpr size_t kGroupBytes = size_t{320} << 10;
+constexpr size_t kMinGuessedK = 64;
 // Fewer bytes of codes, or fewer for each of several queries, are not worth a task of their own: a
 // thread takes some 50 microseconds to wake.
 constexpr size_t kMinRangeBytes = size_t{1} << 20;
@@ -23,7 +25,7 @@ class Within {
   explicit Within(float radius) : radius_(radius) {}
   float limit() const noexcept { return radius_; }
   void push(float key, uint32_t row) {
-    if (key <= radius_) candidates_.push_back({key, row});
+    if (key <= radius_) candidates_.emplace_back(key, row);
   }
   std::vector<Candidate> take() { return std::move(candidates_); }
 
@@ -43,9 +45,10 @@ size_t whole_groups(size_t n_queries) {
   return std::max<size_t>(1, n_queries / kGroup) * kGroup;
 }
 
-Cut cut_work(size_t n_queries, size_t n_rows, size_t n_bytes, size_t n_threads) {
+Cut cut_work(const QueryPlan& plan, size_t n_rows, size_t n_bytes, size_t n_threads) {
+  const size_t n_queries = plan.n_queries();
   Cut cut;
-  cut.group_queries = whole_groups(kGroupTableBytes / (32 * n_bytes));
+  cut.group_queries = whole_groups(kGroupBytes / plan.bytes_per_query());
   const size_t n_groups = (n_queries + cut.group_queries - 1) / cut.group_queries;
   const size_t n_tasks = n_threads == 1 ? 1 : n_threads * kTasksPerThread;
   const size_t n_ranges = std::max<size_t>(1, n_tasks / n_groups);
@@ -54,19 +57,17 @@ Cut cut_work(size_t n_queries, size_t n_rows, size_t n_bytes, size_t n_threads) 
   return cut;
 }
 
-// Scans one batch of queries; make(n_rows, limit, range) gives an empty collector for a range of
-// n_rows rows.
-template <class Make>
-void scan_batch(const Scan& scan, const QueryPlan& plan, Make make,
-                const std::function<void(size_t, std::vector<Candidate>)>& add) {
-  using Collector = decltype(make(size_t{0}, std::declval<SharedLimit&>(), size_t{0}));
+// Scans one batch of queries; make(query, range, n_rows) gives an empty collector for a range of
+// n_rows rows. add(query, candidates) gets what a query's collectors found, in no order.
+template <class Make, class Add>
+void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
+  using Collector = decltype(make(size_t{0}, size_t{0}, size_t{0}));
   const size_t n_batch = plan.n_queries();
   const size_t n_rows = scan.store.n_rows();
-  const Cut cut = cut_work(n_batch, n_rows, scan.store.column(0).width(), scan.n_threads);
+  const Cut cut = cut_work(plan, n_rows, scan.store.column(0).width(), scan.n_threads);
   const size_t n_groups = (n_batch + cut.group_queries - 1) / cut.group_queries;
   const size_t n_ranges = (n_rows + cut.range_rows - 1) / cut.range_rows;
 
-  std::vector<SharedLimit> limits(n_batch);
   std::vector<std::vector<Collector>> collected(n_groups * n_ranges);
   run_tasks(n_groups * n_ranges, scan.n_threads, scan.cancel, [&](size_t task) {
     const size_t first_query = task / n_ranges * cut.group_queries;
@@ -76,7 +77,7 @@ void scan_batch(const Scan& scan, const QueryPlan& plan, Make make,
     const size_t last_row = std::min(n_rows, row + cut.range_rows);
     std::vector<Collector>& collectors = collected[task];
     for (size_t q = first_query; q < last_query; ++q)
-      collectors.push_back(make(last_row - row, limits[q], range));
+      collectors.push_back(make(q, range, last_row - row));
     Tile tile(scan, plan);
     while (!scan.cancel.stopped() && tile.load(row, last_row))
       tile.collect(first_query, last_query, collectors);
@@ -92,42 +93,84 @@ void scan_batch(const Scan& scan, const QueryPlan& plan, Make make,
   });
 }
 
-template <class Make>
-CandidateLists scan_all(const Scan& scan, const Score& score, size_t n_queries, size_t k,
-                        Make make) {
+// Calls use(plan, lists) for one batch of queries after the other and their part of the result.
+template <class Use>
+CandidateLists for_each_batch(const Scan& scan, const Score& score, size_t n_queries, Use use) {
   CandidateLists lists(n_queries);
   const size_t n_bytes = scan.store.column(0).width();
   const size_t batch = whole_groups(kBatchTableBytes / (32 * n_bytes));
-  const NearerFirst nearer_first(scan.store.ids());
-  for (size_t first = 0; first < n_queries && k > 0; first += batch) {
-    const size_t n_batch = std::min(batch, n_queries - first);
-    const QueryPlan plan(scan, score, first, n_batch);
-    scan_batch(scan, plan, make, [&](size_t q, std::vector<Candidate> all) {
-      if (all.size() > k) {
-        std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(k), all.end(),
-                         nearer_first);
-        all.resize(k);
-      }
-      std::sort(all.begin(), all.end(), nearer_first);
-      lists[first + q] = std::move(all);
-    });
+  for (size_t first = 0; first < n_queries; first += batch) {
+    const QueryPlan plan(scan, score, first, std::min(batch, n_queries - first));
+    use(plan, lists.data() + first);
   }
   return lists;
+}
+
+// Rows with keys beyond `limits` are passed over.
+void find_k_nearest(const Scan& scan, const QueryPlan& plan, size_t k,
+                    std::vector<SharedLimit>& limits, std::vector<Candidate>* lists) {
+  const NearerFirst nearer_first(scan.store.ids());
+  const auto make = [&](size_t q, size_t range, size_t n_rows) {
+    return TopK(std::min(k, n_rows), nearer_first, limits[q], range);
+  };
+  scan_batch(scan, plan, make, [&](size_t q, std::vector<Candidate> all) {
+    nearer_first.select(all, k);
+    all.resize(std::min(k, all.size()));
+    nearer_first.sort(all);
+    lists[q] = std::move(all);
+  });
+}
+
+// Guesses how far the k-th nearest rows are at most, from a sample of the rows. Without it, about
+// k (1 + log(n / k)) rows come within the limit before it is tight, which is dear for large k.
+bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
+                  std::vector<SharedLimit>& limits) {
+  const double share = static_cast<double>(k) / RowFilter::kSampleShare;
+  // So many of the k are in the sample, or fewer, but for one sample in ten thousand.
+  const auto rank = static_cast<size_t>(share + 4.0 * std::sqrt(share) + 4.0);
+  // A scan for few queries waits for memory anyway, and the sample is far apart there.
+  if (plan.method() == Method::kRows) return false;
+  if (k < kMinGuessedK || scan.filter.n_allowed() < 4 * rank * RowFilter::kSampleShare)
+    return false;
+  const RowFilter sample = scan.filter.sample(scan.store.n_rows());
+  const Scan sampled = {scan.store, scan.kernels, sample, scan.n_threads, scan.cancel};
+  std::vector<SharedLimit> no_limits(plan.n_queries());
+  CandidateLists lists(plan.n_queries());
+  find_k_nearest(sampled, plan, rank, no_limits, lists.data());
+  for (size_t q = 0; q < lists.size(); ++q)
+    if (lists[q].size() == rank) limits[q].publish(lists[q].back().key(), SharedLimit::kNoRange);
+  return true;
 }
 
 }  // namespace
 
 CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
-  const NearerFirst nearer_first(scan.store.ids());
-  return scan_all(scan, score, n_queries, k, [&](size_t n_rows, SharedLimit& shared, size_t range) {
-    return TopK(std::min(k, n_rows), nearer_first, shared, range);
-  });
+  const size_t n_results = std::min(k, scan.filter.n_allowed());
+  if (n_results == 0) return CandidateLists(n_queries);
+  const auto use = [&](const QueryPlan& plan, std::vector<Candidate>* lists) {
+    std::vector<SharedLimit> limits(plan.n_queries());
+    const bool guessed = guess_limits(scan, plan, n_results, limits);
+    find_k_nearest(scan, plan, n_results, limits, lists);
+    const auto is_short = [&](const std::vector<Candidate>& list) {
+      return list.size() < n_results;
+    };
+    if (!guessed || std::none_of(lists, lists + plan.n_queries(), is_short)) return;
+    std::vector<SharedLimit> no_limits(plan.n_queries());
+    find_k_nearest(scan, plan, n_results, no_limits, lists);
+  };
+  return for_each_batch(scan, score, n_queries, use);
 }
 
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius) {
-  const size_t everything = scan.store.n_rows();
-  return scan_all(scan, score, n_queries, everything,
-                  [&](size_t, SharedLimit&, size_t) { return Within(radius); });
+  const NearerFirst nearer_first(scan.store.ids());
+  const auto make = [&](size_t, size_t, size_t) { return Within(radius); };
+  return for_each_batch(scan, score, n_queries,
+                        [&](const QueryPlan& plan, std::vector<Candidate>* lists) {
+                          scan_batch(scan, plan, make, [&](size_t q, std::vector<Candidate> all) {
+                            nearer_first.sort(all);
+                            lists[q] = std::move(all);
+                          });
+                        });
 }
 
 }  // namespace bitindex

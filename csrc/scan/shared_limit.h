@@ -5,16 +5,20 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <limits>
+
+#include "scan/candidate.h"
 
 namespace bitindex {
 
 class SharedLimit {
  public:
+  // For a key that no range vouches for.
+  static constexpr uint32_t kNoRange = 0xffffffffu;
+
   // k rows of this range have keys of at most `key`.
   void publish(float key, uint32_t range) noexcept {
-    const uint64_t mine = uint64_t{ordered(key)} << 32 | range;
+    const uint64_t mine = uint64_t{ordered_bits(key)} << 32 | range;
     uint64_t known = nearest_.load(std::memory_order_relaxed);
     while (mine < known &&
            !nearest_.compare_exchange_weak(known, mine, std::memory_order_relaxed)) {
@@ -27,28 +31,13 @@ class SharedLimit {
     const uint64_t known = nearest_.load(std::memory_order_relaxed);
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     if (known == kNothing) return kInfinity;
-    const float key = from_ordered(static_cast<uint32_t>(known >> 32));
+    const float key = from_ordered_bits(static_cast<uint32_t>(known >> 32));
     const bool too_late = ties_by_row && static_cast<uint32_t>(known) < range;
     return too_late ? std::nextafter(key, -kInfinity) : key;
   }
 
  private:
   static constexpr uint64_t kNothing = ~uint64_t{0};
-  static constexpr uint32_t kSign = 0x80000000u;
-
-  // Floats as integers in the same order.
-  static uint32_t ordered(float x) noexcept {
-    uint32_t bits;
-    std::memcpy(&bits, &x, sizeof bits);
-    return (bits & kSign) != 0 ? ~bits : bits | kSign;
-  }
-  static float from_ordered(uint32_t bits) noexcept {
-    bits = (bits & kSign) != 0 ? bits & ~kSign : ~bits;
-    float x;
-    std::memcpy(&x, &bits, sizeof x);
-    return x;
-  }
-
   std::atomic<uint64_t> nearest_{kNothing};
 };
 

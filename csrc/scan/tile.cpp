@@ -9,7 +9,13 @@ namespace {
 // The blocks of a tile, a query's table or bit list and the sums share a first-level cache of 32
 // KiB.
 constexpr size_t kTileBytes = size_t{24} << 10;
+constexpr size_t kMinTileRows = 64;
 constexpr size_t kMaxTileRows = 1024;
+// One query looks at all rows where at least this share of them is allowed: to gather a row costs
+// as much as to count some. Many queries share the gathered rows.
+constexpr size_t kShareOfRows = 8;
+constexpr size_t kFewQueries = 2;
+constexpr size_t kPassingRows = 32;  // that are counted again together
 // table_sums works on four blocks at a time; fewer cost it more per block.
 constexpr size_t kBlocksAtOnce = 4;
 
@@ -27,9 +33,11 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
       score_(plan.score()),
       n_bytes_(scan.store.column(0).width()),
       block_rows_(1),
-      capacity_(kMaxTileRows),
-      min_sliced_rows_(kMaxTileRows + 1) {
+      capacity_(std::clamp(kTileBytes / n_bytes_, kMinTileRows, kMaxTileRows)),
+      min_sliced_rows_(kMaxTileRows + 1),
+      min_allowed_share_(kShareOfRows) {
   size_t block_bytes = 0;
+  if (plan.n_queries() > kFewQueries) min_allowed_share_ = 1;
   if (plan.method() == Method::kTables) {
     block_rows_ = scan.kernels.block_rows;
     block_bytes = 2 * n_bytes_ * block_rows_;
@@ -38,6 +46,7 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
     block_rows_ = scan.kernels.slice_rows;
     block_bytes = (8 * n_bytes_ + kExtraSlices) * block_rows_ / 8;
     capacity_ = rows_of_blocks(block_bytes, block_rows_, 1);
+    passing_codes_.resize(kPassingRows * n_bytes_);
     min_sliced_rows_ = block_rows_ / 8;  // a block costs as much with one row as with all
   }
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
@@ -51,16 +60,19 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
 }
 
 bool Tile::load(size_t& first, size_t last) {
-  if (scan_.filter.allows_all()) {
-    n_ = std::min(capacity_, last - first);
+  if (!scan_.filter.allows_all()) first = scan_.filter.next_row(first, last);
+  n_ = std::min(capacity_, last - first);
+  is_listed_ =
+      !scan_.filter.allows_all() && scan_.filter.count(first, first + n_) * min_allowed_share_ < n_;
+  if (is_listed_) {
+    n_ = scan_.filter.next_rows(first, last, capacity_, listed_.data());
+    gather(listed_.data());
+  } else {
     first_row_ = first;
     codes_ = scan_.store.column(0).row(first);
     scales_ = score_.scales() == nullptr ? nullptr : score_.scales() + first;
     offsets_ = score_.offsets() == nullptr ? nullptr : score_.offsets() + first;
     first += n_;
-  } else {
-    n_ = scan_.filter.next_rows(first, last, capacity_, listed_.data());
-    gather(listed_.data());
   }
   if (n_ > 0) prepare();
   return n_ > 0;
@@ -93,6 +105,16 @@ void Tile::sum_rows(size_t q) {
                              plan_.table(q), score_.max_pair(), sums_.data());
   else
     count_bits(plan_.number_in_score(q), codes_, n_, sums_.data());
+}
+
+void Tile::sum_listed_rows(size_t query, const uint32_t* positions, size_t n) {
+  for (size_t first = 0; first < n; first += kPassingRows) {
+    const size_t here = std::min(kPassingRows, n - first);
+    for (size_t i = 0; i < here; ++i)
+      std::memcpy(passing_codes_.data() + i * n_bytes_, codes_ + positions[first + i] * n_bytes_,
+                  n_bytes_);
+    count_bits(query, passing_codes_.data(), here, sums_.data() + first);
+  }
 }
 
 void Tile::count_bits(size_t query, const uint8_t* codes, size_t n, uint32_t* counts) const {

@@ -34,6 +34,8 @@ class Tile {
   // The sums of the loaded rows for one query.
   void sum_rows(size_t q);
   void count_bits(size_t query, const uint8_t* codes, size_t n, uint32_t* counts) const;
+  // The sums of the rows at n positions.
+  void sum_listed_rows(size_t query, const uint32_t* positions, size_t n);
   template <class Collector>
   void collect_sums(size_t q, Collector& collector);
   template <class Collector>
@@ -41,8 +43,12 @@ class Tile {
   // Whether to count slices for the group of this query.
   template <class Collector>
   bool counts_slices(size_t n_queries, Collector* collectors) const;
+  // Whether a row of a tile that was not gathered may be returned.
+  bool allows(size_t row) const {
+    return is_listed_ || scan_.filter.allows_all() || scan_.filter.allows(row);
+  }
   uint32_t row_at(size_t position) const {
-    return static_cast<uint32_t>(listed_.empty() ? first_row_ + position : listed_[position]);
+    return static_cast<uint32_t>(is_listed_ ? listed_[position] : first_row_ + position);
   }
 
   const Scan& scan_;
@@ -52,14 +58,17 @@ class Tile {
   size_t block_rows_;  // of the method's blocks
   size_t capacity_;    // rows
   size_t min_sliced_rows_;
+  size_t min_allowed_share_;  // at least 1 / this of the rows in a row: no gathering
   size_t n_ = 0;
   size_t first_row_ = 0;          // of contiguous rows
   std::vector<uint32_t> listed_;  // of rows that a filter picked
+  bool is_listed_ = false;
   const uint8_t* codes_ = nullptr;
   const float* scales_ = nullptr;
   const float* offsets_ = nullptr;
   float least_offset_ = 0.0f;
   std::vector<uint8_t> gathered_codes_;
+  std::vector<uint8_t> passing_codes_;
   std::vector<float> gathered_scales_;
   std::vector<float> gathered_offsets_;
   AlignedBytes blocks_;
@@ -103,7 +112,7 @@ void Tile::collect_sums(size_t q, Collector& collector) {
     const size_t n_found = scan_.kernels.select_rows(sums, n, test, positions_[0].data());
     for (size_t i = 0; i < n_found; ++i) {
       const uint32_t row = row_at(first + positions[i]);
-      collector.push(score_.key(query, sums[positions[i]], row), row);
+      if (allows(row)) collector.push(score_.key(query, sums[positions[i]], row), row);
     }
   }
 }
@@ -123,14 +132,13 @@ void Tile::collect_slices(size_t first_query, Collector* collectors) {
   scan_.kernels.count_slices(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
                              group.program(), tests, positions, n_found);
   for (size_t i = 0; i < group.n_queries(); ++i) {
+    // Rows that are missing from the last block may be among those found.
+    while (n_found[i] > 0 && positions[i][n_found[i] - 1] >= n_) --n_found[i];
     const size_t query = plan_.number_in_score(first_query + i);
+    sum_listed_rows(query, positions[i], n_found[i]);
     for (size_t j = 0; j < n_found[i]; ++j) {
-      const size_t position = positions[i][j];
-      if (position >= n_) break;  // a row that is missing from the last block
-      const uint32_t row = row_at(position);
-      uint32_t sum;
-      count_bits(query, codes_ + position * n_bytes_, 1, &sum);
-      collectors[i].push(score_.key(query, sum, row), row);
+      const uint32_t row = row_at(positions[i][j]);
+      collectors[i].push(score_.key(query, sums_[j], row), row);
     }
   }
 }

@@ -9,14 +9,10 @@
 #include <vector>
 
 #include "codes/id_map.h"
+#include "scan/candidate.h"
 #include "scan/shared_limit.h"
 
 namespace bitindex {
-
-struct Candidate {
-  float key;
-  uint32_t row;
-};
 
 // Nearer first; ties to the smaller id.
 class NearerFirst {
@@ -24,12 +20,31 @@ class NearerFirst {
   explicit NearerFirst(const IdMap& ids) : ids_(ids), by_row_(ids.ascending()) {}
 
   bool by_row() const noexcept { return by_row_; }
-  bool operator()(const Candidate& a, const Candidate& b) const noexcept {
-    if (a.key != b.key) return a.key < b.key;
-    return by_row_ ? a.row < b.row : ids_.id(a.row) < ids_.id(b.row);
+
+  // Puts the k nearest first, in no order, where there are more.
+  void select(std::vector<Candidate>& candidates, size_t k) const {
+    if (candidates.size() <= k) return;
+    const auto kth = candidates.begin() + static_cast<std::ptrdiff_t>(k);
+    if (by_row_)
+      std::nth_element(candidates.begin(), kth, candidates.end());
+    else
+      std::nth_element(candidates.begin(), kth, candidates.end(), ById{ids_});
+  }
+  void sort(std::vector<Candidate>& candidates) const {
+    if (by_row_)
+      std::sort(candidates.begin(), candidates.end());
+    else
+      std::sort(candidates.begin(), candidates.end(), ById{ids_});
   }
 
  private:
+  struct ById {
+    const IdMap& ids;
+    bool operator()(const Candidate& a, const Candidate& b) const noexcept {
+      return a.same_key(b) ? ids.id(a.row()) < ids.id(b.row()) : a < b;
+    }
+  };
+
   const IdMap& ids_;
   bool by_row_;
 };
@@ -42,7 +57,9 @@ class TopK {
         capacity_(std::max(2 * k, kMinCapacity)),
         nearer_first_(nearer_first),
         shared_(&shared),
-        range_(static_cast<uint32_t>(range)) {}
+        range_(static_cast<uint32_t>(range)) {
+    candidates_.reserve(std::min(capacity_, kMaxReserved));
+  }
 
   // No row with a larger key can be among the k nearest. Rows must come in ascending order: where
   // ids ascend with them, a later row with the key of the k-th nearest is too late.
@@ -53,29 +70,27 @@ class TopK {
 
   void push(float key, uint32_t row) {
     if (!(key <= limit_)) return;
-    candidates_.push_back({key, row});
+    candidates_.emplace_back(key, row);
     if (candidates_.size() >= capacity_) select();
   }
 
-  // The k nearest, in no order; the collector is then empty.
-  std::vector<Candidate> take() {
-    if (candidates_.size() > k_) select();
-    return std::move(candidates_);
-  }
+  // The k nearest and perhaps others, in no order; the collector is then empty.
+  std::vector<Candidate> take() { return std::move(candidates_); }
 
  private:
   // A larger buffer would select less often, but leave the limit loose for longer, and every row
   // within the limit costs more than its share of a selection.
   static constexpr size_t kMinCapacity = 16;
+  static constexpr size_t kMaxReserved = 256;
 
   void select() {
     if (k_ == 0) return candidates_.clear();
-    const auto kth = candidates_.begin() + static_cast<std::ptrdiff_t>(k_ - 1);
-    std::nth_element(candidates_.begin(), kth, candidates_.end(), nearer_first_);
-    const float infinity = std::numeric_limits<float>::infinity();
-    limit_ = nearer_first_.by_row() ? std::nextafter(kth->key, -infinity) : kth->key;
-    shared_->publish(kth->key, range_);
+    nearer_first_.select(candidates_, k_);
     candidates_.resize(k_);
+    const float key = std::max_element(candidates_.begin(), candidates_.end())->key();
+    const float infinity = std::numeric_limits<float>::infinity();
+    limit_ = nearer_first_.by_row() ? std::nextafter(key, -infinity) : key;
+    shared_->publish(key, range_);
   }
 
   size_t k_;

@@ -207,7 +207,7 @@ void check_slices(size_t n_rows, size_t n_bytes, Content content) {
       for (uint32_t i = 0; i < n_rows; ++i)
         if ((values[i] >= at_least) != tests[q].invert) expected_rows[q].push_back(i);
     }
-    Exact<uint32_t> first(n_blocks * kernels.slice_rows), second(n_blocks * kernels.slice_rows);
+    Exact<uint32_t> first(n_blocks * kernels.slice_rows + 1), second(first.size());
     uint32_t* const positions[2] = {first.data(), second.data()};
     size_t n_found[2] = {};
     kernels.count_slices(blocks.get(), n_blocks, n_bytes, program, tests, positions, n_found);
