@@ -64,8 +64,8 @@ class EmbeddingIndex(RowIndex):
     -----
     Memory per row: the code (n_bits / 8 bytes); 4 bytes for its scale with "dot" and "l2", 4 more
     for an offset with "l2" or a binarizer that centres; with `rescore`, d + 4, 2 d or 4 d bytes.
-    Without `rescore`, scores are estimates, exact only up to the binarization and 8-bit query
-    tables. Thread safe like :class:`~bitindex.FlatIndex`.
+    Without `rescore`, scores are estimates, exact only up to the binarization and the query
+    tables, whose entries are rounded. Thread safe like :class:`~bitindex.FlatIndex`.
 
     Examples
     --------

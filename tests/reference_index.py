@@ -6,9 +6,20 @@ import numpy as np
 
 from bitindex.index import INDEX_KINDS
 
-METRICS = ["hamming", "jaccard", "dice", "cosine"]
+LEVEL_METRICS = ["sdc1", "sdc2", "sdc3", "sdc4"]
+METRICS = ["hamming", "jaccard", "dice", "cosine", *LEVEL_METRICS]
 BIT_ORDERS = ["big", "little"]
 WIDTHS = [1, 7, 8, 13, 64, 100, 256, 1000, 2048, 65536]
+
+
+def bits_per_dim(metric):
+    return int(metric[-1]) if metric in LEVEL_METRICS else 1
+
+
+def fitting_width(n_bits, metric):
+    """Return the next width from n_bits on that a metric takes; the largest is rounded down."""
+    step = bits_per_dim(metric)
+    return min(-(-n_bits // step), max(WIDTHS) // step) * step
 
 
 def make_index(kind, n_bits, metric="hamming", bit_order="big"):
@@ -25,8 +36,28 @@ def random_codes(rng, n, n_bits, bit_order="big"):
     return np.packbits(bits, axis=1, bitorder=bit_order)
 
 
-def distances_between(metric, queries, codes):
+def levels_of(metric, codes, n_bits, bit_order):
+    """Return the levels that codes stand for, shape (n_codes, n_dims)."""
+    bits = np.unpackbits(codes, axis=1, count=n_bits, bitorder=bit_order).astype(np.int64)
+    places = 2 ** np.arange(bits_per_dim(metric))[::-1]
+    numbers = bits.reshape(len(codes), n_bits // len(places), len(places)) @ places
+    return 2 * numbers - places.sum()
+
+
+def level_distances(metric, queries, codes, n_bits, bit_order):
+    a, b = (levels_of(metric, x, n_bits, bit_order) for x in (queries, codes))
+    # Floats, because only their matrix product is fast; all sums are whole numbers below 2**53.
+    product = a.astype(np.float64) @ b.astype(np.float64).T
+    if metric == "sdc1":
+        return np.float32(n_bits - product) / np.float32(n_bits)
+    squares = np.outer((a**2).sum(axis=1), (b**2).sum(axis=1))
+    return np.float32(1 - np.sign(product) * np.sqrt(product**2 / squares))
+
+
+def distances_between(metric, queries, codes, n_bits, bit_order):
     """Return all distances, shape (n_queries, n_codes)."""
+    if metric in LEVEL_METRICS:
+        return level_distances(metric, queries, codes, n_bits, bit_order)
     # Padding bits are zero on both sides, so they count for nothing; floats are exact for counts.
     a = np.unpackbits(queries, axis=1).astype(np.float32)
     b = np.unpackbits(codes, axis=1).astype(np.float32)
@@ -53,6 +84,7 @@ class ReferenceIndex:
 
     def __init__(self, n_bits, metric="hamming", bit_order="big"):
         self.metric = metric
+        self.n_bits, self.bit_order = n_bits, bit_order
         self.n_bytes = (n_bits + 7) // 8
         self.rows = {}
         self.next_id = 0
@@ -79,7 +111,8 @@ class ReferenceIndex:
     def answers(self, queries, allowed=None):
         """Rank all allowed rows for each query."""
         ids = sorted(self.rows if allowed is None else allowed & self.rows.keys())
-        distances = distances_between(self.metric, queries, self.get(ids))
+        codes = self.get(ids)
+        distances = distances_between(self.metric, queries, codes, self.n_bits, self.bit_order)
         # The ids ascend, and a stable sort keeps them in that order where distances tie.
         order = np.argsort(distances, axis=1, kind="stable")
         return Answers(np.take_along_axis(distances, order, axis=1), np.array(ids, np.int64)[order])

@@ -12,6 +12,7 @@ from reference_index import (
     assert_same_answers,
     assert_same_content,
     assert_same_index,
+    fitting_width,
     make_index,
     random_codes,
 )
@@ -32,7 +33,8 @@ def sparse_ids(rng, n):
 
 def filled(kind, rng, n, n_bits, metric="hamming", bit_order="big", ids=None):
     """Return an index and its model with the same n random codes."""
-    index, model = make_index(kind, n_bits, metric, bit_order), ReferenceIndex(n_bits, metric)
+    index = make_index(kind, n_bits, metric, bit_order)
+    model = ReferenceIndex(n_bits, metric, bit_order)
     codes = random_codes(rng, n, n_bits, bit_order)
     added = index.add(codes, ids)
     model.add(codes, ids)
@@ -45,10 +47,11 @@ def filled(kind, rng, n, n_bits, metric="hamming", bit_order="big", ids=None):
 @EVERY_ORDER
 @pytest.mark.parametrize("n_bits", WIDTHS)
 def test_searches(kind, metric, bit_order, n_bits):
+    n_bits = fitting_width(n_bits, metric)
     rng = np.random.default_rng(n_bits)
-    for n in [0, 1, 31, 32, 33] if n_bits < 65536 else [0, 33]:
+    for n in [0, 1, 31, 32, 33] if n_bits < 65535 else [0, 33]:
         queries = random_codes(rng, 6, n_bits, bit_order)
-        for ids in (None, sparse_ids(rng, n)) if n_bits < 65536 else (None,):
+        for ids in (None, sparse_ids(rng, n)) if n_bits < 65535 else (None,):
             n_rows = n if ids is None else len(ids)
             index, model = filled(kind, rng, n_rows, n_bits, metric, bit_order, ids)
             assert_same_content(index, model)
@@ -59,6 +62,7 @@ def test_searches(kind, metric, bit_order, n_bits):
 @EVERY_METRIC
 @pytest.mark.parametrize("n_bits", [7, 100, 256, 1000])
 def test_many_rows(kind, metric, n_bits):
+    n_bits = fitting_width(n_bits, metric)
     rng = np.random.default_rng(n_bits)
     for n in (1000, 5000):
         index, model = filled(kind, rng, n, n_bits, metric)
@@ -71,9 +75,10 @@ def test_many_rows(kind, metric, n_bits):
 @EVERY_METRIC
 def test_more_rows_than_a_task_of_the_scan(kind, metric):
     rng = np.random.default_rng(1)
+    n_bits = fitting_width(64, metric)
     for ids in (None, rng.permutation(20_000)):
-        index, model = filled(kind, rng, 20_000, 64, metric, ids=ids)
-        queries = random_codes(rng, 7, 64)
+        index, model = filled(kind, rng, 20_000, n_bits, metric, ids=ids)
+        queries = random_codes(rng, 7, n_bits)
         for n_queries in (1, 7):
             answers = model.answers(queries[:n_queries])
             for threads in (1, 2, 5, None):
@@ -89,7 +94,7 @@ def test_more_rows_than_a_task_of_the_scan(kind, metric):
 )
 def test_more_queries_than_a_batch_of_tables(kind, n_bits, n_rows, n_queries):
     rng = np.random.default_rng(2)
-    for metric in ("hamming", "jaccard"):
+    for metric in ("hamming", "jaccard", "sdc2"):
         index, model = filled(kind, rng, n_rows, n_bits, metric)
         queries = random_codes(rng, n_queries, n_bits)
         expected = model.search(queries, 12)
@@ -100,6 +105,7 @@ def test_more_queries_than_a_batch_of_tables(kind, n_bits, n_rows, n_queries):
 @EVERY_METRIC
 @pytest.mark.parametrize("n_bits", [13, 64, 256, 1000])
 def test_every_instruction_set(kind, metric, n_bits, use_isa):
+    n_bits = fitting_width(n_bits, metric)
     for isa in _core.supported_isas():
         use_isa(isa)
         rng = np.random.default_rng(3)
@@ -114,9 +120,9 @@ def test_every_instruction_set(kind, metric, n_bits, use_isa):
 @pytest.mark.parametrize("order_of_ids", ["ascending", "descending", "shuffled"])
 def test_ties_go_to_the_smaller_id(kind, metric, order_of_ids):
     rng = np.random.default_rng(4)
-    n = 9000
+    n, n_bits = 9000, fitting_width(3, metric)
     ids = {"ascending": np.arange(n) * 3, "descending": np.arange(n)[::-1]}.get(order_of_ids)
-    index, model = make_index(kind, 3, metric), ReferenceIndex(3, metric)
+    index, model = make_index(kind, n_bits, metric), ReferenceIndex(n_bits, metric)
     codes = rng.integers(0, 8, (n, 1), dtype=np.uint8) << 5
     ids = rng.permutation(n) if ids is None else ids
     index.add(codes, ids)
@@ -131,7 +137,7 @@ def test_ties_go_to_the_smaller_id(kind, metric, order_of_ids):
             assert_same_answers(index.search(queries[2:3], k, threads=threads), one)
 
 
-@EVERY_METRIC
+@pytest.mark.parametrize("metric", ["hamming", "jaccard", "dice", "cosine"])
 @EVERY_ORDER
 def test_distances_by_hand(kind, metric, bit_order):
     sets = [[], [0], [0, 1], [0, 1, 2, 8], [9], list(range(10))]
@@ -158,8 +164,9 @@ def test_distances_by_hand(kind, metric, bit_order):
 @EVERY_METRIC
 def test_add_remove_update_get(kind, metric):
     rng = np.random.default_rng(5)
-    index, model = filled(kind, rng, 300, 13, metric)
-    queries = random_codes(rng, 5, 13)
+    n_bits = fitting_width(13, metric)
+    index, model = filled(kind, rng, 300, n_bits, metric)
+    queries = random_codes(rng, 5, n_bits)
 
     def check():
         assert_same_content(index, model)
@@ -169,13 +176,13 @@ def test_add_remove_update_get(kind, metric):
     assert index.remove(gone) == model.remove(gone) == 40
     assert index.remove(gone) == 0
     check()
-    codes = random_codes(rng, 30, 13)
+    codes = random_codes(rng, 30, n_bits)
     left = rng.permutation(index.ids)[:30]
     index.update(left, codes)
     model.update(left, codes)
     check()
     back = np.concatenate([rng.permutation(gone)[:20], [1000, 500, 2000]])
-    codes = random_codes(rng, 23, 13)
+    codes = random_codes(rng, 23, n_bits)
     index.add(codes, back)
     model.add(codes, back)
     check()
@@ -195,7 +202,7 @@ def test_add_remove_update_get(kind, metric):
 
 
 @pytest.mark.parametrize("shuffled", [False, True], ids=["row_numbers", "shuffled_ids"])
-@pytest.mark.parametrize("metric", ["hamming", "cosine"])
+@pytest.mark.parametrize("metric", ["hamming", "cosine", "sdc4"])
 def test_removed_rows_are_compacted(kind, metric, shuffled):
     rng = np.random.default_rng(6)
     n = 5000

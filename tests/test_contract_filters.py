@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from reference_index import ReferenceIndex, assert_same_index, make_index, random_codes
+from reference_index import METRICS, ReferenceIndex, assert_same_index, make_index, random_codes
 
-N_BITS = 20
+N_BITS = 24  # a multiple of every number of bits per dimension
 IDS = {
     "row_numbers": np.arange(400),
     "ascending": np.arange(400) * 7 + 3,
@@ -105,7 +105,7 @@ def test_every_form_of_filter(kind, layout, removed, n_queries):
         assert_same_index(index, model, queries[:n_queries], expected, filter=bounds)
 
 
-@pytest.mark.parametrize("metric", ["jaccard", "dice", "cosine"])
+@pytest.mark.parametrize("metric", METRICS[1:])
 def test_filters_of_other_metrics(kind, metric):
     index, model, queries = filled(kind, IDS["shuffled"], metric)
     for allowed, expected in filters(IDS["shuffled"]):

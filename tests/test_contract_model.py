@@ -20,7 +20,7 @@ from reference_index import (
 import bitindex as bi
 from bitindex.index import INDEX_KINDS
 
-N_BITS = 11
+N_BITS = 12  # a multiple of every number of bits per dimension
 # Few ids, so that they meet again; some far apart, and the largest that is allowed.
 IDS = st.integers(0, 40) | st.sampled_from([2**31, 2**40 + 1, 2**62])
 CODE = st.integers(0, 2**N_BITS - 1)

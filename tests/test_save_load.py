@@ -10,6 +10,7 @@ from reference_index import (
     ReferenceIndex,
     assert_same_content,
     assert_same_index,
+    fitting_width,
     make_index,
     random_codes,
 )
@@ -43,7 +44,7 @@ def filled(kind, n_bits, metric="hamming", bit_order="big", layout="row_numbers"
 @pytest.mark.parametrize("metric", METRICS)
 @MODES
 def test_round_trip(kind, metric, bit_order, layout, mmap, tmp_path):
-    for n_bits in (13, 256):
+    for n_bits in (fitting_width(13, metric), fitting_width(256, metric)):
         index, model, queries = filled(kind, n_bits, metric, bit_order, layout)
         path = tmp_path / f"{n_bits}.bitx"
         index.save(path)
@@ -213,6 +214,7 @@ WRONG_FILES = {
     "float width": (edit_meta(n_bits=13.0), "n_bits must be an integer, got float"),
     "unknown metric": (edit_meta(metric="euclid"), "metric must be one of"),
     "list as metric": (edit_meta(metric=[1]), "metric must be a string"),
+    "metric of wider dimensions": (edit_meta(metric="sdc2"), "n_bits must be a multiple of 2"),
     "other metric": (edit_meta(metric="hamming"), "not kept by this index"),
     "unknown bit order": (edit_meta(bit_order="middle"), "bit_order must be one of"),
     "other bit order": (edit_meta(bit_order="little"), "set padding bit"),

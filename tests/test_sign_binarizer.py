@@ -279,8 +279,8 @@ def test_a_binarizer_of_ones_own(n_bits, similarity):
     scale = codes.factors[:, 0].astype(np.float64)
     r_x, r_q = rows - center, queries - center
     weights = r_q @ binarizer.matrix_
-    nibbles = np.abs(np.pad(weights, ((0, 0), (0, -n_bits % 4)))).reshape(7, -1, 4).sum(2)
-    error_of_product = scale * nibbles.max(1, keepdims=True) / 255 * nibbles.shape[1] + 1e-4
+    in_bytes = np.abs(np.pad(weights, ((0, 0), (0, -n_bits % 8)))).reshape(7, -1, 8).sum(2)
+    error_of_product = scale * in_bytes.max(1, keepdims=True) / 126 * np.ceil(n_bits / 4) + 1e-4
     product = scale * (weights @ signs.T)
     if similarity == "l2":
         expected = -(r_q**2).sum(1)[:, None] - (r_x**2).sum(1) + 2 * product

@@ -51,7 +51,7 @@ def divide(numerator, denominator):
 
 
 def slow_scores(X, Q, similarity, center, query):
-    """The formula of bitindex/similarity.py in float64, and how far off 8-bit tables may be."""
+    """The formula of bitindex/similarity.py in float64, and how far off the tables may be."""
     rows, queries = (units(X), units(Q)) if similarity == "cosine" else (X, Q)
     center = center.astype(np.float64)
     codes = np.where(rows > center, 1.0, -1.0)
@@ -68,9 +68,9 @@ def slow_scores(X, Q, similarity, center, query):
         error_of_sums = np.zeros((len(Q), 1))
     else:
         sums = r_q @ codes.T
-        nibbles = np.abs(np.pad(r_q, ((0, 0), (0, -n_dims % 4)))).reshape(len(Q), -1, 4).sum(2)
-        step = 2 * nibbles.max(axis=1, keepdims=True) / 255
-        error_of_sums = step / 2 * nibbles.shape[1]
+        in_bytes = np.abs(np.pad(r_q, ((0, 0), (0, -n_dims % 8)))).reshape(len(Q), -1, 8).sum(2)
+        step = 2 * in_bytes.max(axis=1, keepdims=True) / 126
+        error_of_sums = step / 2 * np.ceil(n_dims / 4)
     if similarity == "cosine":
         lengths = np.sqrt(q_squared * n_dims)
         return divide(sums, lengths), divide(error_of_sums, lengths)

@@ -15,21 +15,28 @@ class FlatIndex(PackedIndex):
     ----------
     n_bits : int
         Bits per code, 1 to 65,536; need not be a multiple of 8.
-    metric : {"hamming", "jaccard", "dice", "cosine"}
-        ``"hamming"`` counts the bits that differ (int32). The others compare sets of bits and
-        give float32 fractions: ``"jaccard"`` is 1 minus the Tanimoto similarity, ``"cosine"`` is
-        1 minus the cosine of the two bit sets. Two empty sets are at distance 0.
+    metric : {"hamming", "jaccard", "dice", "cosine", "sdc1", "sdc2", "sdc3", "sdc4"}
+        ``"hamming"`` counts the bits that differ (int32). The others give float32 fractions.
+        ``"jaccard"``, ``"dice"`` and ``"cosine"`` compare sets of bits: ``"jaccard"`` is 1 minus
+        the Tanimoto similarity, ``"cosine"`` is 1 minus the cosine of the two bit sets. Two empty
+        sets are at distance 0.
+        ``"sdc1"`` to ``"sdc4"`` read B = 1 to 4 bits a dimension, in code bit order and the most
+        significant first: the number v stands for the odd level 2 v - (2**B - 1), and the
+        distance is 1 minus the cosine of the two vectors of levels, from 0 to 2. `n_bits` must
+        be a multiple of B.
     bit_order : {"big", "little"}
         ``"big"`` as :func:`numpy.packbits`, sentence-transformers and pgvector pack,
         ``"little"`` as faiss and RDKit do. It matters for codes whose last byte is not full.
 
     Notes
     -----
-    Memory: ceil(n_bits / 8) bytes a row, 4 more for metrics other than Hamming, 8 more for ids
-    that are not 0, 1, 2, ... in order, and up to 16 on top for ids that do not ascend.
+    Memory: ceil(n_bits / 8) bytes a row, 4 more for metrics other than Hamming and sdc1, 8 more
+    for ids that are not 0, 1, 2, ... in order, and up to 16 on top for ids that do not ascend.
     Search: exact; time is linear in rows and queries. Ties go to the smaller id.
     Thread safe: searches run together, writers run one at a time, and a search sees the index
     before or after a write.
+    Source: sdc1 to sdc4 are the symmetric distance calculation of Gan et al., "Binary
+    Embedding-based Retrieval", KDD 2023, with lengths in full precision.
 
     Examples
     --------

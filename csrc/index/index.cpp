@@ -21,10 +21,19 @@ const IndexLayout& checked(const IndexLayout& layout) {
   return layout;
 }
 
+const Metric& checked_metric(const IndexLayout& layout) {
+  const Metric& metric = metric_named(layout.metric);
+  if (layout.n_bits % metric.bits_per_dim != 0)
+    throw std::invalid_argument("n_bits must be a multiple of " +
+                                std::to_string(metric.bits_per_dim) + " with metric='" +
+                                metric.name + "', got " + std::to_string(layout.n_bits));
+  return metric;
+}
+
 std::vector<size_t> column_widths(const IndexLayout& layout, const Metric& metric) {
   std::vector<size_t> widths(kIndexColumns, 0);
   widths[kCodes] = layout.n_bytes();
-  if (metric.row_term != nullptr) widths[kRowTerms] = sizeof(float);
+  if (metric.row_terms != nullptr) widths[kRowTerms] = sizeof(float);
   if (layout.has_scales) widths[kScales] = sizeof(float);
   if (layout.has_offsets) widths[kOffsets] = sizeof(float);
   widths[kVectors] = layout.vectors.row_bytes();
@@ -46,7 +55,7 @@ const float* floats_or_null(const Column& column) {
 
 Index::Index(const IndexLayout& layout)
     : layout_(checked(layout)),
-      metric_(metric_named(layout.metric)),
+      metric_(checked_metric(layout_)),
       kernels_(active_kernels()),
       store_(column_widths(layout, metric_)) {}
 
@@ -83,11 +92,9 @@ void Index::check_padding(const uint8_t* codes, size_t n, const char* what) cons
 
 std::vector<const void*> Index::column_values(const NewRows& rows,
                                               std::vector<float>& row_terms) const {
-  if (metric_.row_term != nullptr) {
-    std::vector<uint32_t> popcounts(rows.n);
-    kernels_.popcount_rows(rows.codes, rows.n, layout_.n_bytes(), popcounts.data());
+  if (metric_.row_terms != nullptr) {
     row_terms.resize(rows.n);
-    std::transform(popcounts.begin(), popcounts.end(), row_terms.begin(), metric_.row_term);
+    metric_.row_terms(kernels_, layout_.codes(), rows.codes, rows.n, row_terms.data());
   }
   return {rows.codes, row_terms.data(), rows.scales, rows.offsets, rows.vectors};
 }
@@ -143,12 +150,16 @@ auto Index::with_scan(const SearchOptions& options, Find find) const {
   return find(Scan{store_, kernels_, filter, n_threads, cancel});
 }
 
+std::unique_ptr<Score> Index::metric_score(const uint8_t* queries, size_t n_queries) const {
+  return metric_.score(kernels_, layout_.codes(), queries, n_queries,
+                       floats_or_null(store_.column(kRowTerms)));
+}
+
 void Index::search(const uint8_t* queries, size_t n_queries, size_t k, const SearchOptions& options,
                    const ResultRows& results) const {
   check_padding(queries, n_queries, "queries");
   with_scan(options, [&](const Scan& scan) {
-    const auto score = metric_.score(kernels_, queries, n_queries, layout_.n_bytes(),
-                                     floats_or_null(store_.column(kRowTerms)));
+    const auto score = metric_score(queries, n_queries);
     const size_t found = std::min(k, scan.filter.n_allowed());
     write_results(find_nearest(scan, *score, n_queries, found), k, false, results);
   });
@@ -158,8 +169,7 @@ WithinResult Index::range_search(const uint8_t* queries, size_t n_queries, float
                                  const SearchOptions& options) const {
   check_padding(queries, n_queries, "queries");
   return with_scan(options, [&](const Scan& scan) {
-    const auto score = metric_.score(kernels_, queries, n_queries, layout_.n_bytes(),
-                                     floats_or_null(store_.column(kRowTerms)));
+    const auto score = metric_score(queries, n_queries);
     const CandidateLists lists = find_within(scan, *score, n_queries, radius);
     WithinResult result;
     result.limits.push_back(0);
@@ -182,8 +192,7 @@ void Index::search_estimates(const EstimateQueries& queries, size_t k, size_t n_
                                  floats_or_null(store_.column(kOffsets)), queries.constants};
     std::unique_ptr<Score> score;
     if (queries.weights != nullptr)
-      score = std::make_unique<WeightScore>(queries.weights, queries.n, layout_.n_bits,
-                                            layout_.big_endian, terms);
+      score = std::make_unique<WeightScore>(queries.weights, queries.n, layout_.codes(), terms);
     else
       score = std::make_unique<SignScore>(queries.signs, queries.magnitudes, queries.n,
                                           layout_.n_bits, terms);

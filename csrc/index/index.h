@@ -31,7 +31,8 @@ struct IndexLayout {
   bool has_offsets = false;
   VectorLayout vectors;
 
-  size_t n_bytes() const noexcept { return (n_bits + 7) / 8; }
+  CodeLayout codes() const noexcept { return {n_bits, big_endian}; }
+  size_t n_bytes() const noexcept { return codes().n_bytes(); }
 };
 
 // The columns of an index; a column that the layout does not need has width 0.
@@ -124,6 +125,7 @@ class Index {
                                      float radius) const = 0;
 
  private:
+  std::unique_ptr<Score> metric_score(const uint8_t* queries, size_t n_queries) const;
   void check_padding(const uint8_t* codes, size_t n, const char* what) const;
   std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
   template <class Find>

@@ -158,8 +158,8 @@ struct Bytes {
   using Vector = __m512i;
   using Table = __m512i;
   static constexpr size_t kRows = 64;
+  static constexpr size_t kBlocksAtOnce = 4;
 
-  static __m512i zero() noexcept { return _mm512_setzero_si512(); }
   static __m512i load(const uint8_t* p) noexcept { return bitindex::load(p); }
   static __m512i add(__m512i a, __m512i b) noexcept { return _mm512_add_epi8(a, b); }
   static __m512i broadcast(const uint8_t* entries) noexcept {

@@ -86,8 +86,8 @@ struct Bytes {
   using Vector = uint8x16x2_t;
   using Table = uint8x16_t;
   static constexpr size_t kRows = 32;
+  static constexpr size_t kBlocksAtOnce = 4;
 
-  static Vector zero() noexcept { return {{vdupq_n_u8(0), vdupq_n_u8(0)}}; }
   static Vector load(const uint8_t* p) noexcept { return {{vld1q_u8(p), vld1q_u8(p + 16)}}; }
   static Vector add(Vector a, Vector b) noexcept {
     return {{vaddq_u8(a.val[0], b.val[0]), vaddq_u8(a.val[1], b.val[1])}};

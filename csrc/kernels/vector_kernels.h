@@ -3,7 +3,8 @@
 // instance private to its file. Include this between BITINDEX_BEGIN_TARGET and BITINDEX_END_TARGET.
 //
 // Bytes   one byte for each of kRows rows (Vector) and a table of 16 entries (Table):
-//         zero, load, add, broadcast, look_up, transpose_tile;
+//         load, add, broadcast, look_up, transpose_tile; kBlocksAtOnce, how many blocks of sums
+//         fit the registers;
 //         Sums, 16-bit sums of such bytes: clear, add, write.
 // Floats  16 floats: zero, set, load of the three vector types, from_ints, operators, add_lanes;
 //         at_most gives a Mask: any(two of them), append the positions of its rows.
@@ -50,58 +51,65 @@ void transpose_rows(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t*
   }
 }
 
-// How many positions 8 and 16 bits can add up.
-struct Capacity {
-  size_t bytes, words;
-};
-
-// kBlocks blocks share each load of the table. kWide widens every look-up at once.
-template <class Bytes, size_t kBlocks, bool kWide>
-void sum_blocks(const uint8_t* blocks, size_t n_bytes, const uint8_t* table, Capacity capacity,
-                uint32_t* sums) noexcept {
-  constexpr size_t kRows = Bytes::kRows;
-  for (size_t begin = 0; begin < n_bytes; begin += capacity.words) {
-    const size_t end = n_bytes - begin < capacity.words ? n_bytes : begin + capacity.words;
-    typename Bytes::Sums sums_u16[kBlocks];
-    for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].clear();
-    for (size_t c = begin; c < end;) {
-      const size_t stop = end - c < capacity.bytes ? end : c + capacity.bytes;
-      typename Bytes::Vector sums_u8[kBlocks];
-      for (size_t b = 0; b < kBlocks; ++b) sums_u8[b] = Bytes::zero();
-      for (; c < stop; ++c) {
-        const typename Bytes::Table low_table = Bytes::broadcast(table + 32 * c);
-        const typename Bytes::Table high_table = Bytes::broadcast(table + 32 * c + 16);
-        for (size_t b = 0; b < kBlocks; ++b) {
-          const uint8_t* nibbles = blocks + 2 * kRows * (b * n_bytes + c);
-          const auto low = Bytes::look_up(low_table, Bytes::load(nibbles));
-          const auto high = Bytes::look_up(high_table, Bytes::load(nibbles + kRows));
-          if (kWide) {
-            sums_u16[b].add(low);
-            sums_u16[b].add(high);
-          } else {
-            sums_u8[b] = Bytes::add(Bytes::add(sums_u8[b], low), high);
-          }
-        }
-      }
-      if (!kWide)
-        for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].add(sums_u8[b]);
+// Adds the pairs of kTogether positions in 8 bits, for kBlocks blocks, which share each load of the
+// table, and widens the results. With kTogether = 0 every look-up of one position is widened.
+template <class Bytes, size_t kBlocks, size_t kTogether>
+void add_positions(const uint8_t* blocks, size_t n_bytes, const uint8_t* table,
+                   typename Bytes::Sums* sums_u16) noexcept {
+  constexpr size_t kRows = Bytes::kRows, kPositions = kTogether > 0 ? kTogether : 1;
+  typename Bytes::Table tables[2 * kPositions];
+  for (size_t i = 0; i < 2 * kPositions; ++i) tables[i] = Bytes::broadcast(table + 16 * i);
+  for (size_t b = 0; b < kBlocks; ++b) {
+    const uint8_t* nibbles = blocks + 2 * kRows * n_bytes * b;
+    auto sum_u8 = Bytes::look_up(tables[0], Bytes::load(nibbles));
+    for (size_t i = 1; i < 2 * kPositions; ++i) {
+      const auto entries = Bytes::look_up(tables[i], Bytes::load(nibbles + kRows * i));
+      if (kTogether == 0)
+        sums_u16[b].add(entries);
+      else
+        sum_u8 = Bytes::add(sum_u8, entries);
     }
-    for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].write(sums + kRows * b, begin > 0);
+    sums_u16[b].add(sum_u8);
   }
 }
 
-template <class Bytes, bool kWide>
+// words_capacity: how many positions 16 bits can add up.
+template <class Bytes, size_t kBlocks, size_t kTogether>
+void sum_blocks(const uint8_t* blocks, size_t n_bytes, const uint8_t* table, size_t words_capacity,
+                uint32_t* sums) noexcept {
+  constexpr size_t kStep = kTogether > 0 ? kTogether : 1;
+  for (size_t begin = 0; begin < n_bytes; begin += words_capacity) {
+    const size_t end = n_bytes - begin < words_capacity ? n_bytes : begin + words_capacity;
+    typename Bytes::Sums sums_u16[kBlocks];
+    for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].clear();
+    size_t c = begin;
+    for (; (end - c) % kStep != 0; ++c)
+      add_positions<Bytes, kBlocks, 1>(blocks + 2 * Bytes::kRows * c, n_bytes, table + 32 * c,
+                                       sums_u16);
+    for (; c < end; c += kStep)
+      add_positions<Bytes, kBlocks, kTogether>(blocks + 2 * Bytes::kRows * c, n_bytes,
+                                               table + 32 * c, sums_u16);
+    for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].write(sums + Bytes::kRows * b, begin > 0);
+  }
+}
+
+template <class Bytes, size_t kTogether>
 void sum_all_blocks(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
-                    Capacity capacity, uint32_t* sums) noexcept {
+                    size_t words_capacity, uint32_t* sums) noexcept {
+  constexpr size_t kMost = Bytes::kBlocksAtOnce;
   while (n_blocks > 0) {
-    const size_t together = n_blocks >= 4 ? 4 : n_blocks >= 2 ? 2 : 1;
-    const auto sum = together == 4   ? sum_blocks<Bytes, 4, kWide>
-                     : together == 2 ? sum_blocks<Bytes, 2, kWide>
-                                     : sum_blocks<Bytes, 1, kWide>;
-    sum(blocks, n_bytes, table, capacity, sums);
-    n_blocks -= together;
-    blocks += together * 2 * Bytes::kRows * n_bytes;
-    sums += together * Bytes::kRows;
+    // One block alone costs much more than its share: rather two times half.
+    const size_t here = n_blocks == kMost + 1 ? (kMost + 1) / 2
+                        : n_blocks < kMost    ? n_blocks
+                                              : kMost;
+    const auto sum = here == 1   ? sum_blocks<Bytes, 1, kTogether>
+                     : here == 2 ? sum_blocks<Bytes, 2, kTogether>
+                     : here == 3 ? sum_blocks<Bytes, 3, kTogether>
+                                 : sum_blocks<Bytes, kMost, kTogether>;
+    sum(blocks, n_bytes, table, words_capacity, sums);
+    n_blocks -= here;
+    blocks += here * 2 * Bytes::kRows * n_bytes;
+    sums += here * Bytes::kRows;
   }
 }
 
@@ -113,12 +121,11 @@ void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const ui
     return;
   }
   if (max_pair == 0) max_pair = 1;
-  const Capacity capacity = {255 / max_pair, 65535 / max_pair};
-  if (capacity.bytes >= 2)
-    sum_all_blocks<Bytes, false>(blocks, n_blocks, n_bytes, table, capacity, sums);
-  else
-    sum_all_blocks<Bytes, true>(blocks, n_blocks, n_bytes, table, {capacity.words, capacity.words},
-                                sums);
+  const size_t together = 255 / max_pair;  // positions that 8 bits can add up
+  const auto sum = together >= 2   ? sum_all_blocks<Bytes, 2>
+                   : together == 1 ? sum_all_blocks<Bytes, 1>
+                                   : sum_all_blocks<Bytes, 0>;
+  sum(blocks, n_blocks, n_bytes, table, 65535 / max_pair, sums);
 }
 
 template <class Floats, bool kScale, bool kOffset>

@@ -6,12 +6,6 @@
 #include <limits>
 
 namespace bitindex {
-namespace {
-
-constexpr float kMaxEntry = 255.0f;
-
-}  // namespace
-
 float EstimateScore::limit_before_constant(size_t q, float limit) const {
   if (terms_.constants == nullptr) return limit;
   // Rounded up twice, for the subtraction in key() and for the sum here, so that no row is lost;
@@ -21,35 +15,34 @@ float EstimateScore::limit_before_constant(size_t q, float limit) const {
   return std::nextafter(static_cast<float>(sum), kInfinity);
 }
 
-WeightScore::WeightScore(const float* weights, size_t n_queries, size_t n_bits, bool big_endian,
+WeightScore::WeightScore(const float* weights, size_t n_queries, const CodeLayout& layout,
                          const EstimateTerms& terms)
-    : EstimateScore(n_queries, terms),
-      weights_(weights),
-      n_bits_(n_bits),
-      n_bytes_((n_bits + 7) / 8),
-      big_endian_(big_endian) {
+    : EstimateScore(n_queries, terms), weights_(weights), layout_(layout) {
   for (size_t q = 0; q < n_queries; ++q) {
     float largest = 0.0f;
     double total = 0.0;
-    for (size_t position = 0; position < 2 * n_bytes_; ++position) {
+    for (size_t c = 0; c < layout_.n_bytes(); ++c) {
       float sum = 0.0f;
-      for (const float w : nibble(q, position).weights) sum += std::fabs(w);
+      for (const size_t position : {2 * c, 2 * c + 1})
+        for (const float w : nibble(q, position).weights) sum += std::fabs(w);
       largest = std::max(largest, 2.0f * sum);
       total += sum;
     }
+    // Both entries of a pair may be rounded up, by 1/2 each. The step is never too short, so that
+    // this is all, even where weights are denormal.
+    const float step = largest / (kMaxPair - 1);
+    alpha_[q] = -(largest > 0.0f ? std::nextafter(step, largest) : 0.0f);
     // Entry 0 of a nibble stands for -sum |w_j|, so -S = total - step * sum.
-    alpha_[q] = -(largest / kMaxEntry);
     gamma_[q] = static_cast<float>(total);
   }
 }
 
 WeightScore::Nibble WeightScore::nibble(size_t q, size_t position) const {
   Nibble result = {};
-  const float* weights = weights_ + q * n_bits_;
+  const float* weights = weights_ + q * layout_.n_bits;
   for (size_t t = 0; t < 4; ++t) {
-    const size_t bit = 4 * (position % 2) + t;
-    const size_t j = 8 * (position / 2) + (big_endian_ ? 7 - bit : bit);
-    if (j < n_bits_) result.weights[t] = weights[j];
+    const size_t j = layout_.bit_of_nibble(position, t);
+    if (j < layout_.n_bits) result.weights[t] = weights[j];
   }
   return result;
 }
@@ -58,7 +51,7 @@ void WeightScore::write_table(size_t q, uint8_t* table) const {
   const float step = -alpha_[q];
   // In double, because 1 / step overflows a float where the weights are denormal.
   const double per_step = step > 0.0f ? 1.0 / step : 0.0;
-  for (size_t position = 0; position < 2 * n_bytes_; ++position, table += 16) {
+  for (size_t position = 0; position < 2 * layout_.n_bytes(); ++position, table += 16) {
     const Nibble bits = nibble(q, position);
     float above_least[16] = {};
     for (size_t t = 0, n = 1; t < 4; ++t, n *= 2) {
@@ -71,8 +64,7 @@ void WeightScore::write_table(size_t q, uint8_t* table) const {
       }
     }
     for (size_t i = 0; i < 16; ++i) {
-      const double entry = std::min<double>(kMaxEntry, above_least[i] * per_step + 0.5);
-      table[i] = static_cast<uint8_t>(static_cast<int32_t>(entry));
+      table[i] = static_cast<uint8_t>(static_cast<int32_t>(above_least[i] * per_step + 0.5));
     }
   }
 }

@@ -10,6 +10,7 @@
 
 #include <vector>
 
+#include "tables/code_layout.h"
 #include "tables/score.h"
 
 namespace bitindex {
@@ -51,18 +52,21 @@ class EstimateScore : public Score {
   EstimateTerms terms_;
 };
 
-// A float query: any weights w, quantized to 8 bits a table entry with one step per query, so
-// |error of S| <= step / 2 * n_nibbles with step = max over nibbles of 2 * sum |w_j| / 255.
+// A float query: any weights w, quantized with one step per query so that the two entries of a byte
+// add up to at most 127, and a scan can add two such pairs in 8 bits:
+// |error of S| <= step / 2 * n_nibbles with step = max over bytes of 2 * sum |w_j| / 126.
 class WeightScore : public EstimateScore {
  public:
   // weights: n_queries rows of n_bits floats, in the order of the bits.
-  WeightScore(const float* weights, size_t n_queries, size_t n_bits, bool big_endian,
+  WeightScore(const float* weights, size_t n_queries, const CodeLayout& layout,
               const EstimateTerms& terms);
 
   void write_table(size_t q, uint8_t* table) const override;
-  uint32_t max_pair() const override { return 2 * 255; }
+  uint32_t max_pair() const override { return kMaxPair; }
 
  private:
+  static constexpr uint32_t kMaxPair = 127;
+
   // The weights of the four bits of a nibble, lowest bit first.
   struct Nibble {
     float weights[4];
@@ -70,9 +74,7 @@ class WeightScore : public EstimateScore {
   Nibble nibble(size_t q, size_t position) const;
 
   const float* weights_;
-  size_t n_bits_;
-  size_t n_bytes_;
-  bool big_endian_;
+  CodeLayout layout_;
 };
 
 // A binary query: w_j = +magnitude or -magnitude, exact by counting the bits that differ.

@@ -6,18 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "tables/code_layout.h"
 #include "tables/score.h"
 
 namespace bitindex {
 
 struct Metric {
   const char* name;
-  bool integer_distances;  // whole numbers of bits, else fractions in [0, 1]
-  // The number to keep beside a row with this many set bits; null if the metric needs none.
-  float (*row_term)(uint32_t popcount);
+  bool integer_distances;  // whole numbers of bits, else fractions
+  size_t bits_per_dim;     // n_bits is a multiple of it
+  // The number to keep beside each row; null if the metric needs none.
+  void (*row_terms)(const KernelTable& kernels, const CodeLayout& layout, const uint8_t* codes,
+                    size_t n_rows, float* terms);
   // A score for packed queries; row_terms as above. All pointers outlive the score.
-  std::unique_ptr<Score> (*score)(const KernelTable& kernels, const uint8_t* queries,
-                                  size_t n_queries, size_t n_bytes, const float* row_terms);
+  std::unique_ptr<Score> (*score)(const KernelTable& kernels, const CodeLayout& layout,
+                                  const uint8_t* queries, size_t n_queries, const float* row_terms);
 };
 
 // Throws std::invalid_argument, listing the choices.

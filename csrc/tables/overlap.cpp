@@ -5,9 +5,14 @@
 
 namespace bitindex {
 
-float overlap_row_term(Overlap kind, uint32_t popcount) {
-  return kind == Overlap::kCosine ? std::sqrt(static_cast<float>(popcount))
-                                  : static_cast<float>(popcount);
+void overlap_row_terms(Overlap kind, const KernelTable& kernels, const uint8_t* codes,
+                       size_t n_rows, size_t n_bytes, float* terms) {
+  std::vector<uint32_t> popcounts(n_rows);
+  kernels.popcount_rows(codes, n_rows, n_bytes, popcounts.data());
+  for (size_t i = 0; i < n_rows; ++i) {
+    terms[i] = static_cast<float>(popcounts[i]);
+    if (kind == Overlap::kCosine) terms[i] = std::sqrt(terms[i]);
+  }
 }
 
 OverlapScore::OverlapScore(Overlap kind, const KernelTable& kernels, const uint8_t* queries,

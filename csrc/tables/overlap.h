@@ -16,12 +16,13 @@ namespace bitindex {
 
 enum class Overlap { kJaccard, kDice, kCosine };
 
-// The number kept beside a row with this many bits: the popcount, for cosine its square root.
-float overlap_row_term(Overlap kind, uint32_t popcount);
+// The number kept beside each row: its popcount, for cosine the square root of that.
+void overlap_row_terms(Overlap kind, const KernelTable& kernels, const uint8_t* codes,
+                       size_t n_rows, size_t n_bytes, float* terms);
 
 class OverlapScore : public Score {
  public:
-  // row_terms[i] = overlap_row_term of row i.
+  // row_terms as overlap_row_terms gives them.
   OverlapScore(Overlap kind, const KernelTable& kernels, const uint8_t* queries, size_t n_queries,
                size_t n_bytes, const float* row_terms);
 
