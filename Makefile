@@ -55,9 +55,17 @@ format: $(VENV)/.with-lint ## put Python and C++ into the common form
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(CPP)
 
-bench: $(VENV)/.with-bench ## measure, and put the figures into README.md
+# FINGERPRINTS=FILE.npy: packed rows of 2,048 bits for search_sets instead of drawn ones;
+# SOURCE="...": what they are.
+bench: $(VENV)/.with-bench ## measure, and put the figures into README.md and docs/roofline.md
 	$(BIN)/python bench/quality_scifact.py
 	$(BIN)/python bench/search_flat.py
+	$(BIN)/python bench/search_memory.py
+	$(BIN)/python bench/search_sets.py $(if $(FINGERPRINTS),--fingerprints "$(FINGERPRINTS)") \
+	  $(if $(SOURCE),--source "$(SOURCE)")
+	$(BIN)/python bench/search_tables.py
+	$(BIN)/python bench/search_shapes.py
+	$(BIN)/python bench/roofline.py
 	$(BIN)/python bench/report.py
 
 wheel: $(VENV)/.installed ## build a wheel in dist/

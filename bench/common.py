@@ -1,19 +1,31 @@
-"""What every benchmark shares: turns, the facts of the machine, results as JSON."""
+"""What every benchmark shares: turns, ratios, tables, the facts of the machine, results as JSON."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import importlib
 import json
 import os
 import platform
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+import bitindex as bi
 from bitindex.cli.info import installation
+
+Spread = dict[str, float]  # median, minimum, maximum
+# What a contestant does, and how much work that is: codes, bytes, queries, ...
+Contestant = tuple[Callable[[], object], float]
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -41,9 +53,83 @@ def seconds_in_turns(
     return seconds
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
+def rates_in_turns(contestants: Mapping[str, Contestant], n_turns: int) -> dict[str, list[float]]:
+    """Return the work a second of every contestant in every turn; slow ones may do less work."""
+    searches = {name: search for name, (search, _) in contestants.items()}
+    seconds = seconds_in_turns(searches, n_turns)
+    return {name: [contestants[name][1] / s for s in runs] for name, runs in seconds.items()}
+
+
+def quotient(rates: Mapping[str, Sequence[float]], above: str, below: str) -> Spread:
+    """Return the spread, over the turns, of one contestant's rate divided by another's."""
+    turns = zip(rates[above], rates[below], strict=True)
+    return spread([a / b for a, b in turns])
+
+
+def spread(values: Sequence[float]) -> Spread:
     """Return median, minimum and maximum."""
     return {"median": median(values), "minimum": min(values), "maximum": max(values)}
+
+
+def geometric_mean(spreads: Sequence[Spread]) -> Spread:
+    """Return the geometric means of the medians, of the minima and of the maxima."""
+    return {
+        figure: prod(each[figure] for each in spreads) ** (1 / len(spreads))
+        for figure in ("median", "minimum", "maximum")
+    }
+
+
+def ratio_text(ratio: Spread, digits: int = 1) -> str:
+    """Return "median (minimum-maximum)"."""
+    low, high = f"{ratio['minimum']:,.{digits}f}", f"{ratio['maximum']:,.{digits}f}"
+    return f"{ratio['median']:,.{digits}f} ({low}-{high})"
+
+
+class Columns:
+    """Prints a table row by row, as wide as its headers."""
+
+    def __init__(self, *headers: str) -> None:
+        self._widths = [len(header) for header in headers]
+        self.row(*headers)
+
+    def row(self, *cells: object) -> None:
+        aligned = zip(cells, self._widths, strict=True)
+        print("  ".join(f"{cell!s:>{width}}" for cell, width in aligned), flush=True)
+
+
+def peer(module: str, package: str) -> Any:
+    """Import a peer, or say what to install and return None."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        print(f'no {package}, it is left out: pip install "bitindex[bench]"', file=sys.stderr)
+        return None
+
+
+def versions(*packages: str) -> dict[str, str]:
+    return {package: version(package) for package in packages}
+
+
+def thread_counts() -> list[int]:
+    """Return one thread, and all."""
+    return sorted({1, bi.get_num_threads()})
+
+
+def random_codes(
+    rng: np.random.Generator, n_codes: int, n_bits: int, chunk: int = 1_000_000
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield uniform codes in chunks, for more of them than one wants to hold twice."""
+    for first in range(0, n_codes, chunk):
+        shape = (min(chunk, n_codes - first), n_bits // 8)
+        yield rng.integers(0, 256, shape, dtype=np.uint8)
+
+
+def check_equal(benchmark: str, what: str, *results: npt.ArrayLike) -> None:
+    """Stop the benchmark unless all results equal the first."""
+    first = np.asarray(results[0])
+    for other in results[1:]:
+        if not np.array_equal(first, np.asarray(other)):
+            sys.exit(f"{benchmark}: different results: {what}")
 
 
 def write_results(name: str, arguments: Mapping[str, Any], results: Any, **peers: str) -> Path:
@@ -72,6 +158,10 @@ def read_results(name: str) -> dict[str, Any]:
     """
     document: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return document
+
+
+def add_turns(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--turns", type=positive, default=7, metavar="N")
 
 
 def positive(text: str) -> int:
