@@ -58,10 +58,7 @@ RowFilter::RowFilter(const RowStore& store, const IdFilter& filter) {
       allow_mask(ids, filter);
       break;
     case IdFilter::kList:
-      for (size_t i = 0; i < filter.n; ++i) {
-        const int64_t row = ids.find(filter.list[i]);
-        if (row != IdMap::kNoRow) allow(static_cast<size_t>(row));
-      }
+      allow_list(ids, filter);
       break;
     case IdFilter::kRange:
       allow_range(ids, filter);
@@ -88,6 +85,20 @@ RowFilter RowFilter::sample(size_t n_rows) const {
     result.n_allowed_ += count_bits(word);
   }
   return result;
+}
+
+void RowFilter::allow_list(const IdMap& ids, const IdFilter& filter) {
+  if (ids.are_row_numbers()) {
+    for (size_t i = 0; i < filter.n; ++i) {
+      const auto row = static_cast<uint64_t>(filter.list[i]);
+      if (row < ids.n_rows()) allow(row);
+    }
+    return;
+  }
+  for (size_t i = 0; i < filter.n; ++i) {
+    const int64_t row = ids.find(filter.list[i]);
+    if (row != IdMap::kNoRow) allow(static_cast<size_t>(row));
+  }
 }
 
 void RowFilter::allow_mask(const IdMap& ids, const IdFilter& filter) {

@@ -45,6 +45,7 @@ class RowFilter {
  private:
   RowFilter() = default;
   void allow(size_t row) noexcept { words_[row / 64] |= uint64_t{1} << (row % 64); }
+  void allow_list(const IdMap& ids, const IdFilter& filter);
   void allow_mask(const IdMap& ids, const IdFilter& filter);
   void allow_range(const IdMap& ids, const IdFilter& filter);
   // The word that holds this row and the 63 behind it.

@@ -81,7 +81,7 @@ class TopK {
   // A larger buffer would select less often, but leave the limit loose for longer, and every row
   // within the limit costs more than its share of a selection.
   static constexpr size_t kMinCapacity = 16;
-  static constexpr size_t kMaxReserved = 256;
+  static constexpr size_t kMaxReserved = 4096;
 
   void select() {
     if (k_ == 0) return candidates_.clear();
