@@ -12,6 +12,7 @@ from bitindex import _core
 
 ISAS = ["generic", "avx2", "avx512", "neon"]
 LENGTHS = range(131)
+NOT_WRITTEN = 2**32 - 1  # stands for sums below the least one wanted
 MAX_PAIRS = [0, 1, 8, 85, 126, 127, 128, 255, 256, 510]
 
 
@@ -71,11 +72,17 @@ def test_table_sums(kernels, max_pair):
         for n_rows in (0, 1, 33, 64 + n_bytes % 64, 300):
             rows = at_offset(rng.integers(0, 256, (n_rows, n_bytes), dtype=np.uint8), 1)
             for table in tables:
+                sums = reference.table_sums(rows, table)
                 np.testing.assert_array_equal(
                     kernels.table_sums(rows, at_offset(table, 3), max_pair),
-                    reference.table_sums(rows, table),
+                    sums,
                     err_msg=f"{n_bytes=} {n_rows=}",
                 )
+                least = int(rng.choice([*sums, 1])) + int(rng.integers(2))
+                found = kernels.table_sums(rows, at_offset(table, 3), max_pair, least)
+                left_out = found == NOT_WRITTEN
+                assert (sums[left_out] < least).all(), f"{n_bytes=} {n_rows=} {least=}"
+                np.testing.assert_array_equal(found[~left_out], sums[~left_out])
 
 
 def test_table_sums_of_the_largest_entries_do_not_overflow(kernels):

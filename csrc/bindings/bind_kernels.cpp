@@ -36,14 +36,20 @@ class Kernels {
     return counts;
   }
 
-  Counts table_sums(const Bytes& rows, const Bytes& table, uint32_t max_pair) const {
+  // The largest uint32 stands for sums below `least` that were not written.
+  Counts table_sums(const Bytes& rows, const Bytes& table, uint32_t max_pair,
+                    uint32_t least) const {
     const size_t n_bytes = size_of(table) / 32, n_rows = rows_of(rows, n_bytes, "rows");
     const size_t n_blocks = (n_rows + table_.block_rows - 1) / table_.block_rows;
     const size_t padded_rows = n_blocks * table_.block_rows;
     const AlignedBytes blocks = make_aligned(2 * n_bytes * padded_rows);
     table_.transpose_rows(rows.data(), n_rows, n_bytes, blocks.get());
     std::vector<uint32_t> sums(padded_rows);
-    table_.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, sums.data());
+    std::vector<uint8_t> passed(n_blocks);
+    table_.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, least, sums.data(),
+                      passed.data());
+    for (size_t row = 0; row < padded_rows; ++row)
+      if (passed[row / table_.block_rows] == 0) sums[row] = 0xffffffffu;
     return Counts(static_cast<py::ssize_t>(n_rows), sums.data());
   }
 
@@ -132,7 +138,7 @@ void bind_kernels(py::module_& module) {
       .def("xor_count_rows", &Kernels::count_rows<&KernelTable::xor_count_rows>, query, rows)
       .def("and_count_rows", &Kernels::count_rows<&KernelTable::and_count_rows>, query, rows)
       .def("table_sums", &Kernels::table_sums, rows, py::arg("table").noconvert(),
-           py::arg("max_pair"))
+           py::arg("max_pair"), py::arg("least") = 0)
       .def("rows_within", &Kernels::rows_within, py::arg("queries").noconvert(), rows,
            py::arg("common"), py::arg("bounds"))
       .def("select_rows", &Kernels::select_rows, py::arg("sums").noconvert(), py::kw_only(),

@@ -264,8 +264,16 @@ struct Bytes {
       // A shift by 8 as a multiplication: on Zen, shifts share their ports with shuffles.
       odd = _mm256_add_epi16(odd, _mm256_mulhi_epu16(bytes, _mm256_set1_epi16(256)));
     }
+    __m256i even() const noexcept { return _mm256_sub_epi16(words, _mm256_slli_epi16(odd, 8)); }
+    bool any_at_least(uint32_t least) const noexcept {
+      if (least > 0xffff) return false;
+      const __m256i below = _mm256_set1_epi16(static_cast<int16_t>(least - 1));
+      // What is left of the larger one where `below` is subtracted with saturation.
+      const __m256i above = _mm256_subs_epu16(_mm256_max_epu16(even(), odd), below);
+      return least == 0 || _mm256_testz_si256(above, above) == 0;
+    }
     void write(uint32_t* sums, bool add_to_sums) const noexcept {
-      const __m256i even = _mm256_sub_epi16(words, _mm256_slli_epi16(odd, 8));
+      const __m256i even = this->even();
       const __m256i low_half = _mm256_set1_epi32(0xffff);
       const __m256i sums_u32x8[4] = {_mm256_and_si256(even, low_half),
                                      _mm256_and_si256(odd, low_half), _mm256_srli_epi32(even, 16),

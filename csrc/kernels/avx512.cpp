@@ -194,8 +194,14 @@ struct Bytes {
       words = _mm512_add_epi16(words, bytes);
       odd = _mm512_add_epi16(odd, _mm512_srli_epi16(bytes, 8));
     }
+    __m512i even() const noexcept { return _mm512_sub_epi16(words, _mm512_slli_epi16(odd, 8)); }
+    bool any_at_least(uint32_t least) const noexcept {
+      if (least > 0xffff) return false;
+      const __m512i bound = _mm512_set1_epi16(static_cast<int16_t>(least));
+      return _mm512_cmpge_epu16_mask(_mm512_max_epu16(even(), odd), bound) != 0;
+    }
     void write(uint32_t* sums, bool add_to_sums) const noexcept {
-      const __m512i even = _mm512_sub_epi16(words, _mm512_slli_epi16(odd, 8));
+      const __m512i even = this->even();
       const __m512i low_half = _mm512_set1_epi32(0xffff);
       const __m512i sums_u32x16[4] = {_mm512_and_si512(even, low_half),
                                       _mm512_and_si512(odd, low_half), _mm512_srli_epi32(even, 16),

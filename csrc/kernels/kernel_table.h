@@ -91,9 +91,10 @@ struct KernelTable {
                          uint8_t* blocks) noexcept;
   // sums[row] = sum over byte positions c of table[32c + low nibble] + table[32c + 16 + high
   // nibble]. max_pair is the largest such pair of one position; it tells how long 8 bits can hold
-  // the sum. sums has n_blocks * block_rows entries.
+  // the sum. sums has n_blocks * block_rows entries, but those of a block are only written where
+  // passed[block] is set: where one of its sums is at least `least`, and perhaps elsewhere.
   void (*table_sums)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
-                     uint32_t max_pair, uint32_t* sums) noexcept;
+                     uint32_t max_pair, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept;
   // The bit scan works on blocks of `slice_rows` rows: slice j holds bit j of all rows of a block,
   // where bit j is bit j % 8 of byte j / 8 counted from the lowest, in (slice_rows / 8)
   // bytes, row 8p + k in bit k of byte p. A block has 8 * n_bytes + kExtraSlices slices and is

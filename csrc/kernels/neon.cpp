@@ -123,6 +123,11 @@ struct Bytes {
         words[2 * half + 1] = vaddw_high_u8(words[2 * half + 1], bytes.val[half]);
       }
     }
+    bool any_at_least(uint32_t least) const noexcept {
+      const uint16x8_t largest =
+          vmaxq_u16(vmaxq_u16(words[0], words[1]), vmaxq_u16(words[2], words[3]));
+      return vmaxvq_u16(largest) >= least;
+    }
     void write(uint32_t* sums, bool add_to_sums) const noexcept {
       for (size_t j = 0; j < 4; ++j, sums += 8) {
         const uint32x4_t low = add_to_sums ? vld1q_u32(sums) : vdupq_n_u32(0);

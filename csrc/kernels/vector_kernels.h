@@ -5,7 +5,7 @@
 // Bytes   one byte for each of kRows rows (Vector) and a table of 16 entries (Table):
 //         load, add, broadcast, look_up, transpose_tile; kBlocksAtOnce, how many blocks of sums
 //         fit the registers;
-//         Sums, 16-bit sums of such bytes: clear, add, write.
+//         Sums, 16-bit sums of such bytes: clear, add, any_at_least, write.
 // Floats  16 floats: zero, set, load of the three vector types, from_ints, operators, add_lanes;
 //         at_most gives a Mask: any(two of them), append the positions of its rows.
 #pragma once
@@ -76,7 +76,7 @@ void add_positions(const uint8_t* blocks, size_t n_bytes, const uint8_t* table,
 // words_capacity: how many positions 16 bits can add up.
 template <class Bytes, size_t kBlocks, size_t kTogether>
 void sum_blocks(const uint8_t* blocks, size_t n_bytes, const uint8_t* table, size_t words_capacity,
-                uint32_t* sums) noexcept {
+                uint32_t least, uint32_t* sums, uint8_t* passed) noexcept {
   constexpr size_t kStep = kTogether > 0 ? kTogether : 1;
   for (size_t begin = 0; begin < n_bytes; begin += words_capacity) {
     const size_t end = n_bytes - begin < words_capacity ? n_bytes : begin + words_capacity;
@@ -89,13 +89,18 @@ void sum_blocks(const uint8_t* blocks, size_t n_bytes, const uint8_t* table, siz
     for (; c < end; c += kStep)
       add_positions<Bytes, kBlocks, kTogether>(blocks + 2 * Bytes::kRows * c, n_bytes,
                                                table + 32 * c, sums_u16);
-    for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].write(sums + Bytes::kRows * b, begin > 0);
+    for (size_t b = 0; b < kBlocks; ++b) {
+      // Sums of several parts are too rare to test.
+      passed[b] = n_bytes > words_capacity || sums_u16[b].any_at_least(least);
+      if (passed[b] != 0) sums_u16[b].write(sums + Bytes::kRows * b, begin > 0);
+    }
   }
 }
 
 template <class Bytes, size_t kTogether>
 void sum_all_blocks(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
-                    size_t words_capacity, uint32_t* sums) noexcept {
+                    size_t words_capacity, uint32_t least, uint32_t* sums,
+                    uint8_t* passed) noexcept {
   constexpr size_t kMost = Bytes::kBlocksAtOnce;
   while (n_blocks > 0) {
     // One block alone costs much more than its share: rather two times half.
@@ -106,7 +111,8 @@ void sum_all_blocks(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, cons
                      : here == 2 ? sum_blocks<Bytes, 2, kTogether>
                      : here == 3 ? sum_blocks<Bytes, 3, kTogether>
                                  : sum_blocks<Bytes, kMost, kTogether>;
-    sum(blocks, n_bytes, table, words_capacity, sums);
+    sum(blocks, n_bytes, table, words_capacity, least, sums, passed);
+    passed += here;
     n_blocks -= here;
     blocks += here * 2 * Bytes::kRows * n_bytes;
     sums += here * Bytes::kRows;
@@ -115,9 +121,10 @@ void sum_all_blocks(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, cons
 
 template <class Bytes>
 void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
-                uint32_t max_pair, uint32_t* sums) noexcept {
+                uint32_t max_pair, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept {
   if (n_bytes == 0) {
     for (size_t i = 0; i < n_blocks * Bytes::kRows; ++i) sums[i] = 0;
+    for (size_t b = 0; b < n_blocks; ++b) passed[b] = 1;
     return;
   }
   if (max_pair == 0) max_pair = 1;
@@ -125,7 +132,7 @@ void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const ui
   const auto sum = together >= 2   ? sum_all_blocks<Bytes, 2>
                    : together == 1 ? sum_all_blocks<Bytes, 1>
                                    : sum_all_blocks<Bytes, 0>;
-  sum(blocks, n_blocks, n_bytes, table, 65535 / max_pair, sums);
+  sum(blocks, n_blocks, n_bytes, table, 65535 / max_pair, least, sums, passed);
 }
 
 template <class Floats, bool kScale, bool kOffset>

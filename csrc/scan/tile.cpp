@@ -16,8 +16,8 @@ constexpr size_t kMaxTileRows = 1024;
 constexpr size_t kShareOfRows = 8;
 constexpr size_t kFewQueries = 2;
 constexpr size_t kPassingRows = 32;  // that are counted again together
-// table_sums works on four blocks at a time; fewer cost it more per block.
-constexpr size_t kBlocksAtOnce = 4;
+// table_sums works on some blocks at a time; fewer cost it more per block.
+constexpr size_t kBlocksAtOnce = 3;
 
 size_t rows_of_blocks(size_t block_bytes, size_t block_rows, size_t blocks_at_once) {
   size_t n_blocks = kTileBytes / block_bytes;
@@ -42,6 +42,7 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
     block_rows_ = scan.kernels.block_rows;
     block_bytes = 2 * n_bytes_ * block_rows_;
     capacity_ = rows_of_blocks(block_bytes, block_rows_, kBlocksAtOnce);
+    passed_.resize(capacity_ / block_rows_);
   } else if (plan.method() == Method::kSlices) {
     block_rows_ = scan.kernels.slice_rows;
     block_bytes = (8 * n_bytes_ + kExtraSlices) * block_rows_ / 8;
@@ -92,19 +93,33 @@ void Tile::gather(const uint32_t* rows) {
 }
 
 void Tile::prepare() {
+  if (score_.bounds_sums() && offsets_ != nullptr)
+    least_offset_ = *std::min_element(offsets_, offsets_ + n_);
   if (plan_.method() == Method::kTables)
     scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
-  if (n_ < min_sliced_rows_) return;
-  scan_.kernels.slice_bits(codes_, n_, n_bytes_, blocks_.get());
-  if (offsets_ != nullptr) least_offset_ = *std::min_element(offsets_, offsets_ + n_);
+  else if (n_ >= min_sliced_rows_)
+    scan_.kernels.slice_bits(codes_, n_, n_bytes_, blocks_.get());
 }
 
-void Tile::sum_rows(size_t q) {
-  if (plan_.method() == Method::kTables)
-    scan_.kernels.table_sums(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
-                             plan_.table(q), score_.max_pair(), sums_.data());
-  else
-    count_bits(plan_.number_in_score(q), codes_, n_, sums_.data());
+void Tile::sum_rows(size_t q, float limit) {
+  const size_t query = plan_.number_in_score(q);
+  if (plan_.method() != Method::kTables) return count_bits(query, codes_, n_, sums_.data());
+  const int32_t bound = score_.bounds_sums() ? score_.sum_bound(query, limit, least_offset_) : 0;
+  scan_.kernels.table_sums(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
+                           plan_.table(q), score_.max_pair(),
+                           static_cast<uint32_t>(std::max(bound, 0)), sums_.data(), passed_.data());
+}
+
+size_t Tile::next_passed(size_t& first) const {
+  if (plan_.method() != Method::kTables) return n_ - first;
+  const size_t n_blocks = (n_ + block_rows_ - 1) / block_rows_;
+  const uint8_t* const end = passed_.data() + n_blocks;
+  const uint8_t* const block = passed_.data() + first / block_rows_;
+  const uint8_t* const next = std::find_if(block, end, [](uint8_t p) { return p != 0; });
+  if (next == end) return 0;
+  if (next != block) first = static_cast<size_t>(next - passed_.data()) * block_rows_;
+  const auto n_passed = static_cast<size_t>(std::find(next, end, 0) - passed_.data());
+  return std::min(n_, n_passed * block_rows_) - first;
 }
 
 void Tile::sum_listed_rows(size_t query, const uint32_t* positions, size_t n) {

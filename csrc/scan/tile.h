@@ -31,8 +31,11 @@ class Tile {
  private:
   void gather(const uint32_t* rows);
   void prepare();
-  // The sums of the loaded rows for one query.
-  void sum_rows(size_t q);
+  // The sums of the loaded rows for one query, at least those of rows that may be within the limit.
+  void sum_rows(size_t q, float limit);
+  // Moves `first` to the next rows that have sums; returns how many there are together, 0 at the
+  // end.
+  size_t next_passed(size_t& first) const;
   void count_bits(size_t query, const uint8_t* codes, size_t n, uint32_t* counts) const;
   // The sums of the rows at n positions.
   void sum_listed_rows(size_t query, const uint32_t* positions, size_t n);
@@ -73,6 +76,7 @@ class Tile {
   std::vector<float> gathered_offsets_;
   AlignedBytes blocks_;
   std::vector<uint32_t> sums_;
+  std::vector<uint8_t> passed_;  // of the blocks for tables: whether their sums are there
   std::vector<uint32_t> positions_[SliceGroup::kMaxQueries];
 };
 
@@ -100,10 +104,12 @@ bool Tile::counts_slices(size_t n_queries, Collector* collectors) const {
 template <class Collector>
 void Tile::collect_sums(size_t q, Collector& collector) {
   const size_t query = plan_.number_in_score(q);
-  sum_rows(q);
+  sum_rows(q, collector.limit());
   for (size_t first = 0, n; first < n_; first += n) {
+    n = next_passed(first);
+    if (n == 0) break;
     // The first rows soon set a limit for the others.
-    n = std::isfinite(collector.limit()) ? n_ - first : std::min(kRowsWithoutLimit, n_ - first);
+    if (!std::isfinite(collector.limit())) n = std::min(n, kRowsWithoutLimit);
     RowTest test = score_.row_test(query, collector.limit());
     test.scale = scales_ == nullptr ? nullptr : scales_ + first;
     test.offset = offsets_ == nullptr ? nullptr : offsets_ + first;

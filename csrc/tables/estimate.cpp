@@ -47,6 +47,14 @@ WeightScore::Nibble WeightScore::nibble(size_t q, size_t position) const {
   return result;
 }
 
+int32_t WeightScore::sum_bound(size_t q, float limit, float) const {
+  const float step = -alpha_[q];
+  if (!(step > 0.0f)) return 0;
+  const double least = (static_cast<double>(gamma_[q]) - limit_before_constant(q, limit)) / step;
+  // key() rounds to float: by less than two steps, because sums have at most 21 binary digits.
+  return whole_bits(static_cast<float>(least) - 2.0f);
+}
+
 void WeightScore::write_table(size_t q, uint8_t* table) const {
   const float step = -alpha_[q];
   // In double, because 1 / step overflows a float where the weights are denormal.

@@ -61,6 +61,9 @@ class WeightScore : public EstimateScore {
   WeightScore(const float* weights, size_t n_queries, const CodeLayout& layout,
               const EstimateTerms& terms);
 
+  // A row's own scale and offset make any sum possible.
+  bool bounds_sums() const override { return scales() == nullptr && offsets() == nullptr; }
+  int32_t sum_bound(size_t q, float limit, float least_offset) const override;
   void write_table(size_t q, uint8_t* table) const override;
   uint32_t max_pair() const override { return kMaxPair; }
 

@@ -106,6 +106,13 @@ RowTest LevelScore::row_test(size_t q, float limit) const {
           nullptr};
 }
 
+int32_t LevelScore::sum_bound(size_t q, float limit, float least_offset) const {
+  const RowTest test = row_test(q, limit);
+  if (test.alpha == 0.0f || test.beta < 0.0f) return 0;
+  // One less for what is rounded here.
+  return whole_bits((test.gamma + test.beta * least_offset - test.limit) / -test.alpha - 1.0f);
+}
+
 float LevelScore::key(size_t q, uint32_t sum, size_t row) const {
   const Query& query = terms_[q];
   const double product = 2.0 * sum - query.total;

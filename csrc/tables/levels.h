@@ -30,6 +30,8 @@ class LevelScore : public Score {
   void write_table(size_t q, uint8_t* table) const override;
   uint32_t max_pair() const override;
   const float* offsets() const override { return norms_; }
+  bool bounds_sums() const override { return true; }
+  int32_t sum_bound(size_t q, float limit, float least_offset) const override;
   RowTest row_test(size_t q, float limit) const override;
   float key(size_t q, uint32_t sum, size_t row) const override;
 

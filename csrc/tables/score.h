@@ -36,13 +36,14 @@ class Score {
   // Where the sum of a row is a number of bits: which. Null where it is a sum of table entries.
   virtual const BitCounts* bit_counts() const { return nullptr; }
   // For a number of bits that differ, the largest that a row with key(q, ...) <= limit can have;
-  // for one of common bits the smallest, if no offset of a row is below least_offset.
+  // for one of common bits, and for a sum of table entries, the smallest, if no offset of a row is
+  // below least_offset.
   virtual int32_t sum_bound(size_t q, float limit, float least_offset) const {
     (void)q, (void)limit, (void)least_offset;
     return kAnyNumberOfBits;
   }
 
-  // Whether that says anything, so that rows can be told apart by their number of bits alone.
+  // Whether that says anything, so that most rows are told apart by their sum alone.
   virtual bool bounds_sums() const { return bit_counts() != nullptr; }
 
   // The 32 * n_bytes table entries of query q (see KernelTable::table_sums), and the largest sum of

@@ -122,7 +122,16 @@ std::vector<uint32_t> sums_of(const KernelTable& kernels, Exact<uint8_t>& rows, 
   std::memset(blocks.get(), 0xee, size);
   kernels.transpose_rows(rows.data(), n_rows, n_bytes, blocks.get());
   Exact<uint32_t> sums(n_blocks * kernels.block_rows);
-  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, sums.data());
+  Exact<uint8_t> passed(n_blocks);
+  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, 0, sums.data(),
+                     passed.data());
+  const std::vector<uint32_t> all(sums.data(), sums.data() + sums.size());
+  const uint32_t least = all.empty() ? 0 : all[random_bits() % all.size()] + random_bits() % 2;
+  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, least, sums.data(),
+                     passed.data());
+  for (size_t i = 0; i < all.size(); ++i)
+    check(passed[i / kernels.block_rows] != 0 ? sums[i] == all[i] : all[i] < least,
+          "table_sums of a block", n_rows, n_bytes, least);
   std::vector<uint32_t> result(sums.data(), sums.data() + sums.size());
   uint32_t of_zeros = 0;
   for (size_t c = 0; c < n_bytes; ++c) of_zeros += table[32 * c] + table[32 * c + 16];
