@@ -121,3 +121,20 @@ def test_filters_pass_over_removed_rows():
             form = None if allowed is None else sorted(allowed)
             answers = model.search(codes[:n_queries], 100, allowed)
             assert_same_answers(index.search(codes[:n_queries], 100, filter=form), answers)
+
+
+@pytest.mark.parametrize("isa", bi._core.supported_isas())
+def test_slices_of_every_width(isa, use_isa):
+    # Enough rows and few enough results that a limit is found and the rest is counted in slices.
+    use_isa(isa)
+    rng = np.random.default_rng(6)
+    for n_bits in [*range(1, 601), 10_007, 65_536]:
+        metric = ("hamming", "jaccard")[n_bits % 2]
+        codes = random_codes(rng, 150, n_bits)
+        index, model = bi.FlatIndex(n_bits, metric), ReferenceIndex(n_bits, metric)
+        index.add(codes)
+        model.add(codes)
+        answers = model.answers(codes[-5:])
+        assert_same_answers(index.search(codes[-5:], 4), answers.nearest(4))
+        radius = answers.distances[0, 20]
+        assert_same_answers(index.range_search(codes[-5:], radius), answers.within(radius))
