@@ -138,3 +138,46 @@ def test_slices_of_every_width(isa, use_isa):
         assert_same_answers(index.search(codes[-5:], 4), answers.nearest(4))
         radius = answers.distances[0, 20]
         assert_same_answers(index.range_search(codes[-5:], radius), answers.within(radius))
+
+
+def test_ties_with_what_another_thread_has_found():
+    # The first range of rows ends in rows as near as those at the start of the others, and has
+    # not come to them when the others set the limit.
+    codes = np.zeros((40_000, N_BITS // 8), np.uint8)
+    codes[:8100] = 255
+    index = bi.FlatIndex(N_BITS)
+    index.add(codes)
+    queries = np.zeros((64, N_BITS // 8), np.uint8)
+    expected = np.tile(np.arange(8100, 8150), (64, 1))
+    for _ in range(20):
+        distances, ids = index.search(queries, 50, threads=3)
+        np.testing.assert_array_equal(ids, expected)
+        assert not distances.any()
+
+
+@pytest.mark.parametrize("metric", bi._core.metric_names())
+@pytest.mark.parametrize("n_queries", [1, 5])
+def test_the_nearest_are_the_first_of_all(metric, n_queries):
+    # A search for all rows has no limit, and none of the short cuts that come with one.
+    codes = np.random.default_rng(8).integers(0, 256, (N_ROWS, 15), dtype=np.uint8)
+    index = bi.FlatIndex(120, metric)
+    index.add(codes)
+    queries = codes[:n_queries] ^ 17
+    for got, everything in zip(
+        index.search(queries, 30), index.search(queries, N_ROWS), strict=True
+    ):
+        np.testing.assert_array_equal(got, everything[:, :30])
+
+
+@pytest.mark.parametrize("query", ["float", "binary"])
+@pytest.mark.parametrize("similarity", ["cosine", "dot", "l2"])
+def test_the_most_similar_are_the_first_of_all(similarity, query):
+    rng = np.random.default_rng(9)
+    X = rng.standard_normal((N_ROWS, 32), dtype=np.float32)
+    index = bi.EmbeddingIndex(bi.SignBinarizer("mean", query), similarity=similarity).fit(X)
+    index.add(X)
+    queries = rng.standard_normal((20, 32), dtype=np.float32)
+    for got, everything in zip(
+        index.search(queries, 30), index.search(queries, N_ROWS), strict=True
+    ):
+        np.testing.assert_array_equal(got, everything[:, :30])
