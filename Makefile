@@ -31,7 +31,8 @@ test-generic: $(VENV)/.with-test ## run the tests on the kernels for any CPU
 # An own build, which PYTHONPATH puts before the one in .venv. The interpreter is no sanitized
 # program, so the runtime is loaded first; libstdc++ beside it, or it could not find the function
 # that throws. Null for what is too large: tests ask for that. A report goes around what pytest
-# captures. No leaks: Python keeps much of its memory to the end, and each block would be one.
+# captures. A fork beside threads that allocate copies the sanitizer's locks as they are, and GCC 12
+# does not mend them. No leaks: Python keeps much of its memory to the end, and each block would be one.
 SANITIZERS := address,undefined
 SANITIZED := build/sanitized
 SANITIZER_RUNTIME = $$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)
@@ -41,7 +42,7 @@ sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and Undefin
 	BITINDEX_SANITIZE=$(SANITIZERS) $(BIN)/python setup.py --quiet build --build-lib $(SANITIZED)
 	BITINDEX_SANITIZE=$(SANITIZERS) PYTHONPATH=$(SANITIZED) LD_PRELOAD="$(SANITIZER_RUNTIME)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	$(BIN)/pytest -m "not compiles" --capture=sys
+	$(BIN)/pytest -m "not compiles and not forks_beside_threads" --capture=sys
 
 # With the extra `test`, because the types of its packages are checked too.
 lint: $(VENV)/.with-test $(VENV)/.with-lint ## check style and types

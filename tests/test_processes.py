@@ -66,6 +66,7 @@ for _ in range(5):
 
 
 @POSIX
+@pytest.mark.forks_beside_threads
 def test_fork_while_others_search_and_write(run_python):
     run_python(
         INDEX
