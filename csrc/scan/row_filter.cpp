@@ -23,6 +23,12 @@ int lowest_bit(uint64_t word) noexcept {
 
 size_t count_bits(uint64_t word) noexcept { return std::bitset<64>(word).count(); }
 
+std::vector<uint64_t> all_rows(size_t n_rows) {
+  std::vector<uint64_t> words(n_rows / 64 + 1, ~uint64_t{0});
+  words.back() = (uint64_t{1} << (n_rows % 64)) - 1;
+  return words;
+}
+
 // SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
 uint64_t next_random(uint64_t& state) noexcept {
   uint64_t x = state += 0x9e3779b97f4a7c15u;
@@ -51,8 +57,7 @@ RowFilter::RowFilter(const RowStore& store, const IdFilter& filter) {
   const IdMap& ids = store.ids();
   switch (filter.kind) {
     case IdFilter::kAll:
-      words_.assign(n_rows / 64 + 1, ~uint64_t{0});
-      words_.back() = (uint64_t{1} << (n_rows % 64)) - 1;
+      words_ = all_rows(n_rows);
       break;
     case IdFilter::kMask:
       allow_mask(ids, filter);
@@ -74,11 +79,7 @@ RowFilter::RowFilter(const RowStore& store, const IdFilter& filter) {
 
 RowFilter RowFilter::sample(size_t n_rows) const {
   RowFilter result;
-  result.words_ = words_;
-  if (allows_all()) {
-    result.words_.assign(n_rows / 64 + 1, ~uint64_t{0});
-    result.words_.back() = (uint64_t{1} << (n_rows % 64)) - 1;
-  }
+  result.words_ = allows_all() ? all_rows(n_rows) : words_;
   uint64_t random = 0;
   for (uint64_t& word : result.words_) {
     for (size_t share = kSampleShare; share > 1; share /= 2) word &= next_random(random);

@@ -47,7 +47,7 @@ SliceGroup::SliceGroup(const KernelTable& kernels, const BitCounts& counts, size
   together.steps_.clear();
   together.offsets_.clear();
   together.plan_together(kinds);
-  if (together.operations() < operations()) *this = std::move(together);
+  if (together.cost() < cost()) *this = std::move(together);
 }
 
 // For bits that differ, each query may choose the bits that it has or those that it lacks. Chosen
@@ -126,8 +126,8 @@ void SliceGroup::add_step(SliceStep step, const Bits& bits, const Bits& plus) {
   offsets_.resize(offsets_.size() + step.n_slices - bits.size(), offset(zero_slice_));
 }
 
-// On vectors, roughly: a slice takes 17/4, a counter as many as so many slices.
-size_t SliceGroup::operations() const noexcept {
+// In slices: to add a counter takes about as long as to add so many of them.
+size_t SliceGroup::cost() const noexcept {
   constexpr size_t kSlicesOfCounter = 12;
   size_t n = offsets_.size();
   for (const SliceStep& step : steps_) n += kSlicesOfCounter * step.n_plus;

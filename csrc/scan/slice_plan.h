@@ -34,7 +34,7 @@ class SliceGroup {
   void add_pair(size_t first, size_t n, const Bits* const* own, const Bits* plus);
   void add_step(SliceStep step, const Bits& bits, const Bits& plus);
   void choose(size_t neither, size_t first, size_t n);
-  size_t operations() const noexcept;
+  size_t cost() const noexcept;
 
   bool common_ = false;
   size_t n_queries_ = 0;

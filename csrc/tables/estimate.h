@@ -26,6 +26,8 @@ class EstimateScore : public Score {
  public:
   const float* scales() const override { return terms_.scales; }
   const float* offsets() const override { return terms_.offsets; }
+  // A row's own scale and offset make any sum possible.
+  bool bounds_sums() const override { return scales() == nullptr && offsets() == nullptr; }
   RowTest row_test(size_t q, float limit) const override {
     return {alpha_[q], gamma_[q], -1.0f, limit_before_constant(q, limit), nullptr, nullptr};
   }
@@ -61,8 +63,6 @@ class WeightScore : public EstimateScore {
   WeightScore(const float* weights, size_t n_queries, const CodeLayout& layout,
               const EstimateTerms& terms);
 
-  // A row's own scale and offset make any sum possible.
-  bool bounds_sums() const override { return scales() == nullptr && offsets() == nullptr; }
   int32_t sum_bound(size_t q, float limit, float least_offset) const override;
   void write_table(size_t q, uint8_t* table) const override;
   uint32_t max_pair() const override { return kMaxPair; }
@@ -87,8 +87,6 @@ class SignScore : public EstimateScore {
             const EstimateTerms& terms);
 
   const BitCounts* bit_counts() const override { return &bits_; }
-  // A row's own scale and offset make any number of bits possible.
-  bool bounds_sums() const override { return scales() == nullptr && offsets() == nullptr; }
   int32_t sum_bound(size_t q, float limit, float least_offset) const override;
   void write_table(size_t q, uint8_t* table) const override;
   uint32_t max_pair() const override { return 2 * 4; }
