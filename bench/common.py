@@ -164,6 +164,14 @@ def add_turns(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turns", type=positive, default=7, metavar="N")
 
 
+def add_searches(parser: argparse.ArgumentParser, n_bits: Sequence[int]) -> None:
+    """Add how many codes of which widths to search for how many queries, and the turns."""
+    parser.add_argument("--codes", type=positive, default=500_000, metavar="N")
+    parser.add_argument("--queries", type=positive, default=128, metavar="N")
+    parser.add_argument("--bits", type=positive, nargs="+", default=n_bits, metavar="N")
+    add_turns(parser)
+
+
 def positive(text: str) -> int:
     """Read a whole number >= 1 from the command line."""
     number = int(text)

@@ -43,7 +43,7 @@ def main() -> int:
     found = {name: document for name, document in documents.items() if document is not None}
     if len(found) == len(SECTIONS):
         sections = [SECTIONS[name](document) for name, document in found.items()]
-        block = "\n\n".join([*sections, machine_line(found["search_flat"])])
+        block = "\n\n".join([*sections, machine_line(list(found.values()))])
         replace_block(ROOT / "README.md", "results", block)
     roofline = results_of("roofline")
     if roofline is not None:

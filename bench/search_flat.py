@@ -11,11 +11,10 @@ import numpy as np
 from common import (
     Columns,
     Contestant,
-    add_turns,
+    add_searches,
     check_equal,
     geometric_mean,
     peer,
-    positive,
     quotient,
     random_codes,
     rates_in_turns,
@@ -89,10 +88,7 @@ def measure(n_bits: int, threads: int, arguments: argparse.Namespace, contest: A
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codes", type=positive, default=500_000, metavar="N")
-    parser.add_argument("--queries", type=positive, default=128, metavar="N")
-    parser.add_argument("--bits", type=positive, nargs="+", default=N_BITS, metavar="N")
-    add_turns(parser)
+    add_searches(parser, N_BITS)
     arguments = parser.parse_args()
     if any(n_bits % 8 for n_bits in arguments.bits):
         parser.error("the peers need widths that are multiples of 8")

@@ -12,9 +12,8 @@ import numpy.typing as npt
 from common import (
     Columns,
     Contestant,
-    add_turns,
+    add_searches,
     peer,
-    positive,
     quotient,
     rates_in_turns,
     ratio_text,
@@ -164,10 +163,7 @@ def measure(contest: Contest, n_turns: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codes", type=positive, default=500_000, metavar="N")
-    parser.add_argument("--queries", type=positive, default=128, metavar="N")
-    parser.add_argument("--bits", type=positive, nargs="+", default=N_BITS, metavar="N")
-    add_turns(parser)
+    add_searches(parser, N_BITS)
     arguments = parser.parse_args()
     if any(n_bits % 8 for n_bits in arguments.bits):
         parser.error("widths must be multiples of 8")

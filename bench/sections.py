@@ -158,11 +158,13 @@ def shapes_section(document: Document) -> str:
     )
 
 
-def machine_line(document: Document) -> str:
-    machine, turns = document["machine"], document["arguments"]["turns"]
+def machine_line(documents: Sequence[Document]) -> str:
+    document = documents[-1]
+    machine = document["machine"]
+    turns = min(d["arguments"]["turns"] for d in documents if "turns" in d["arguments"])
     return (
         "Peers run in turns in the same process, and results are compared first. Ratios: median of "
-        f"{turns} turns (range).\nOne machine: {machine['cpu']}, {machine['cpus']} CPUs, "
+        f"at least {turns} turns (range).\nOne machine: {machine['cpu']}, {machine['cpus']} CPUs, "
         f"{machine['isa']['chosen']}, {machine['compiler']}, Python {machine['python']}, "
         f"NumPy {machine['numpy']}; {document['date']}.\nRatios carry over to other machines "
         "better than rates do; `make bench` gives yours."
