@@ -84,3 +84,13 @@ class Codes:
         """Bytes that one code takes, factors included."""
         n_factors = 0 if self.factors is None else self.factors.shape[1]
         return int(self.packed.shape[1]) + 4 * int(n_factors)
+
+
+def concatenate_codes(parts: list[Codes]) -> Codes:
+    """Return the codes of all parts, at least one, in one object; they must be of one kind."""
+    filled = [part for part in parts if len(part) > 0]
+    if len(filled) < 2:
+        return filled[0] if filled else parts[0]
+    packed = np.concatenate([part.packed for part in filled])
+    factors = [part.factors for part in filled if part.factors is not None]
+    return replace(filled[0], packed=packed, factors=np.concatenate(factors) if factors else None)

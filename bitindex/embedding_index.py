@@ -29,6 +29,7 @@ from bitindex.embeddings import (
 from bitindex.index import INDEX_KINDS
 from bitindex.index.columns import core_from_stored, core_to_stored
 from bitindex.index.rows import RowIndex
+from bitindex.progress import progress_bar
 from bitindex.rescoring import VECTOR_TYPES, stored_vectors
 from bitindex.similarity import SIMILARITIES
 from bitindex.storage import nest, unnest
@@ -281,15 +282,8 @@ class EmbeddingIndex(RowIndex):
     def _encode(self, X: EmbeddingSource, progress: bool | None) -> _EncodedRows:
         """Encode all rows before any is added, so that an error leaves the index as it was."""
         self._binarizer._check_fitted()
-        from tqdm import tqdm
-
         batches: list[_EncodedRows] = [self._encode_batch(np.empty((0, self._n_dims), np.float32))]
-        # None lets tqdm decide by whether there is a terminal.
-        disable = None if progress is None else not progress
-        delay = 1.0 if progress is None else 0.0
-        with tqdm(
-            total=count_rows(X), unit=" rows", desc="encode", disable=disable, delay=delay
-        ) as bar:
+        with progress_bar(count_rows(X), "encode", progress) as bar:
             for batch in embedding_batches(X, self._n_dims):
                 batches.append(self._encode_batch(batch))
                 bar.update(len(batch))
@@ -301,7 +295,7 @@ class EmbeddingIndex(RowIndex):
 
     def _encode_batch(self, batch: npt.NDArray[np.float32]) -> _EncodedRows:
         rows = self._similarity.prepare(batch)
-        codes = self._binarizer.encode(rows)
+        codes = self._binarizer._encode_rows(rows, threads=0)
         encoded: dict[str, npt.NDArray[Any] | None] = {
             "codes": as_code_rows(codes, self._binarizer.n_bits_, "big", "codes"),
             "scales": self._similarity.scales(self._binarizer, rows, codes),

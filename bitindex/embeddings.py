@@ -18,7 +18,10 @@ _BATCH_BYTES = 32 << 20
 
 
 def as_embeddings(
-    rows: object, n_dims: int | None = None, name: str = "X", first_row: int = 0
+    rows: object,
+    n_dims: int | None = None,
+    name: str = "X",
+    row_numbers: int | npt.NDArray[np.int64] = 0,
 ) -> npt.NDArray[np.float32]:
     """Return embeddings as a finite, C-ordered float32 array.
 
@@ -31,8 +34,8 @@ def as_embeddings(
         The d that must hold.
     name : str
         What to call the array in errors.
-    first_row : int
-        The number that its first row has in errors.
+    row_numbers : int or ndarray of int64, shape (n,)
+        The number that its first row has in errors, or the numbers of all rows.
 
     Returns
     -------
@@ -46,7 +49,7 @@ def as_embeddings(
     ValueError
         If the shape is wrong, or a number is NaN, infinite or beyond float32.
     """
-    array = _as_array(rows, name)
+    array = as_array(rows, name)
     if array.shape == (0,) and not hasattr(rows, "dtype"):
         array = array.reshape(0, n_dims or 0).astype(np.float32)
     if array.dtype.kind != "f" and isinstance(rows, list | tuple) and array.dtype.kind in "iu":
@@ -67,9 +70,14 @@ def as_embeddings(
         )
     with np.errstate(over="ignore"):
         floats = np.ascontiguousarray(array, dtype=np.float32)
-    if not np.isfinite(floats).all():
-        row = first_row + int(np.flatnonzero(~np.isfinite(floats).all(axis=1))[0])
-        raise ValueError(f"{name} must be finite in float32, got NaN or infinity in row {row}")
+    finite = np.isfinite(floats)
+    if not finite.all():
+        row, column = divmod(int(finite.argmin()), floats.shape[1])
+        number = row_numbers + row if isinstance(row_numbers, int) else row_numbers[row]
+        raise ValueError(
+            f"{name} must be finite in float32, got NaN or infinity in row {number}, "
+            f"column {column}"
+        )
     return floats
 
 
@@ -100,7 +108,7 @@ def embedding_batches(
         If a path cannot be read.
     """
     if isinstance(source, str | os.PathLike):
-        source = _mapped_npy(Path(source))
+        source = mapped_npy(Path(source))
     if hasattr(source, "__next__"):
         n_before = 0
         for batch in source:
@@ -110,7 +118,7 @@ def embedding_batches(
                 n_before += len(rows)
                 yield rows.copy()  # the iterator may fill the same array again
         return
-    array = _as_array(source, name)
+    array = as_array(source, name)
     if array.ndim != 2 or array.size == 0 or array.dtype.kind != "f":
         yield as_embeddings(source, n_dims, name)
         return
@@ -122,22 +130,37 @@ def embedding_batches(
 def count_rows(source: EmbeddingSource) -> int | None:
     """Return how many rows a source has, or None where only reading it would tell."""
     if isinstance(source, str | os.PathLike):
-        source = _mapped_npy(Path(source))
+        source = mapped_npy(Path(source))
     shape = getattr(source, "shape", None)
     if shape is not None:
         return int(shape[0]) if len(shape) == 2 else 1
     return None
 
 
-def _mapped_npy(path: Path) -> npt.NDArray[Any]:
+def mapped_npy(path: Path) -> npt.NDArray[Any]:
+    """Return the array of a ``.npy`` file, mapped and not loaded.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file.
+    FileNotFoundError, OSError
+        If it cannot be read.
+    """
     try:
         return np.lib.format.open_memmap(path, mode="r")
     except (ValueError, OverflowError, SyntaxError, TokenError) as error:  # NumPy parses the header
         raise ValueError(f"{path} must be a .npy file of floats: {error}") from error
 
 
-def _as_array(rows: object, name: str) -> npt.NDArray[Any]:
-    """View or copy an array-like as NumPy, without importing the library that it comes from."""
+def as_array(rows: object, name: str) -> npt.NDArray[Any]:
+    """View or copy an array-like as NumPy, without importing the library that it comes from.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is sparse or ragged, or holds no numbers.
+    """
     if isinstance(rows, np.ndarray):
         return rows
     if hasattr(rows, "toarray"):  # a SciPy matrix

@@ -204,9 +204,9 @@ REFUSED = {
     "three dimensions": (np.ones((2, 3, 4)), ValueError, r"\(n, d\), got shape \(2, 3, 4\)"),
     "no dimensions": (np.ones((2, 0)), ValueError, r"0 feature\(s\) \(shape=\(2, 0\)\)"),
     "a list of no dimensions": ([[], []], ValueError, r"0 feature\(s\) \(shape=\(2, 0\)\)"),
-    "NaN": (np.array([[1.0], [np.nan]]), ValueError, "finite in float32, got NaN .* in row 1"),
-    "infinity": (np.array([[np.inf], [1.0]]), ValueError, "got NaN or infinity in row 0"),
-    "beyond float32": (np.array([[1.0], [1e39]]), ValueError, "finite in float32, .* in row 1"),
+    "NaN": (np.array([[1.0], [np.nan]]), ValueError, r"in float32, got NaN .* in row 1, column 0$"),
+    "infinity": (np.array([[1, np.inf, 1], [-np.inf] * 3]), ValueError, "row 0, column 1$"),
+    "beyond float32": (np.array([[1.0], [1e39]]), ValueError, "finite in float32, .* in row 1,"),
 }
 
 
@@ -238,12 +238,12 @@ def test_the_row_of_a_nan_is_counted_from_the_first_batch(monkeypatch):
     rows = EXPECTED.copy()
     rows[17, 3] = np.nan
     for source in (rows, rows.tolist(), iter([rows[:7], [], rows[7:]])):
-        with pytest.raises(ValueError, match=r"in row 17$"):
+        with pytest.raises(ValueError, match=r"in row 17, column 3$"):
             list(embedding_batches(source))
 
 
 BAD_BATCHES = {
-    "NaN": (np.full((1, 11), np.nan), ValueError, "in row 23"),
+    "NaN": (np.full((1, 11), np.nan), ValueError, "in row 23, column 0$"),
     "integers": (np.ones((1, 11), int), TypeError, "must be floats, got int64"),
     "another width": (np.ones((1, 12)), ValueError, r"\(n, 11\), got shape \(1, 12\)"),
     "three dimensions": (np.ones((1, 1, 11)), ValueError, r"got shape \(1, 1, 11\)"),

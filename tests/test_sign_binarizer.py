@@ -96,6 +96,64 @@ def test_transform_encodes():
     assert len(binarizer.encode(X[0])) == 1
 
 
+@pytest.mark.parametrize("threshold", CENTERS)
+def test_codes_are_the_same_from_every_source(threshold, tmp_path):
+    np.save(tmp_path / "X.npy", X)
+    binarizer = bi.SignBinarizer(threshold).fit(X)
+    expected = binarizer.encode(X).packed
+    for source in (tmp_path / "X.npy", iter([X[:40], [], X[40:]]), iter(X), X.tolist()):
+        codes = binarizer.encode(source, threads=2)
+        np.testing.assert_array_equal(codes.packed, expected)
+        assert (codes.factors, codes.n_bits) == (None, 13)
+    assert binarizer.encode(iter([])).packed.shape == (0, 2)
+
+
+def test_progress_and_threads_of_encode(capsys):
+    binarizer = bi.SignBinarizer().fit(X)
+    binarizer.encode(iter([X[:40], X[40:]]), progress=True)
+    assert "encode: 101 rows" in capsys.readouterr().err
+    binarizer.encode(X, progress=False)
+    binarizer.encode(X)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(ValueError, match="threads must be >= 1, got 0"):
+        binarizer.encode(X, threads=0)
+
+
+def test_decode_gives_what_codes_stand_for():
+    for threshold, center in CENTERS.items():
+        binarizer = bi.SignBinarizer(threshold).fit(X)
+        decoded = binarizer.decode(binarizer.encode(X))
+        assert decoded.dtype == np.float32
+        np.testing.assert_array_equal(decoded, np.where(center < X, 1, -1).astype("f4") + center)
+        assert binarizer.decode(binarizer.encode([])).shape == (0, 13)
+
+
+def test_decode_of_many_rows(monkeypatch):
+    monkeypatch.setattr("bitindex.binarize.base._DECODED_ROWS", 10)
+    binarizer = RandomRotation().fit(X)
+    codes = binarizer.encode(X)
+    signs = np.where(bi.unpack(codes.packed, 40), 1.0, -1.0)
+    expected = binarizer.center_ + codes.factors * (signs @ binarizer.matrix_.T.astype(float))
+    np.testing.assert_allclose(binarizer.decode(codes), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_decode_refuses_codes_of_others():
+    binarizer = bi.SignBinarizer().fit(X)
+    codes = binarizer.encode(X)
+    with pytest.raises(TypeError, match="codes must be Codes, got ndarray"):
+        binarizer.decode(codes.packed)
+    with pytest.raises(ValueError, match=r"codes must have n_bits=13 .*, got n_bits=12"):
+        binarizer.decode(bi.Codes(codes.packed, None, 12))
+    factors = np.ones((101, 1), np.float32)
+    with pytest.raises(ValueError, match="codes of SignBinarizer must have no factors"):
+        binarizer.decode(bi.Codes(codes.packed, factors, 13))
+    rotation = RandomRotation(13).fit(X)
+    with pytest.raises(ValueError, match="codes of RandomRotation must have factors"):
+        rotation.decode(codes)
+    with pytest.raises(NotFittedError):
+        bi.SignBinarizer().decode(codes)
+
+
 def test_codes_can_be_sliced_and_used_as_an_array():
     codes = bi.SignBinarizer().fit(X).encode(X)
     assert (len(codes), codes.shape, codes.dtype) == (101, (101, 2), np.uint8)
@@ -130,7 +188,8 @@ def test_codes_that_do_not_fit_together_are_refused(packed, factors, error, mess
         (np.full((1, 13), np.nan), ValueError, "X must be finite in float32"),
         (np.full((1, 13), np.inf), ValueError, "X must be finite in float32"),
         (np.ones((1, 1, 13)), ValueError, r"X must have shape \(n, 13\), got shape \(1, 1, 13\)"),
-        ("text", TypeError, "X must be an array of floats, got str"),
+        (None, TypeError, "X must be an array of floats, got NoneType"),
+        ("missing.npy", FileNotFoundError, "missing.npy"),
     ],
 )
 def test_encode_refuses(rows, error, message):
@@ -250,8 +309,8 @@ class RandomRotation(bi.Binarizer):
         self.matrix_ = np.linalg.qr(square)[0][: rows.shape[1], : self.n_bits].astype(np.float32)
         return self
 
-    def encode(self, X):
-        directions = self._as_rows(X) - self.center_
+    def _encode_rows(self, rows, threads):
+        directions = rows - self.center_
         projected = directions @ self.matrix_
         lengths = (directions.astype(np.float64) ** 2).sum(1)
         factors = (lengths / np.abs(projected).sum(1, dtype=np.float64)).astype(np.float32)
@@ -300,14 +359,14 @@ def test_a_binarizer_of_ones_own(n_bits, similarity):
 
 def test_codes_of_another_kind_than_the_binarizer_says_are_refused():
     class Little(RandomRotation):
-        def encode(self, X):
-            codes = super().encode(X)
+        def _encode_rows(self, rows, threads):
+            codes = super()._encode_rows(rows, threads)
             packed = bi.pack(bi.unpack(codes.packed, 40), bit_order="little")
             return bi.Codes(packed, codes.factors, 40, bit_order="little")
 
     class Longer(RandomRotation):
-        def encode(self, X):
-            codes = super().encode(X)
+        def _encode_rows(self, rows, threads):
+            codes = super()._encode_rows(rows, threads)
             return bi.Codes(np.repeat(codes.packed, 2, axis=1), codes.factors, 80)
 
     for binarizer, got in ((Little(), "bit_order='little'"), (Longer(), "n_bits=80")):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from bitindex._bitops import pack
+from bitindex._bitops import pack, unpack
 from bitindex._border import as_choice
 from bitindex.binarize.base import Binarizer
 from bitindex.codes import Codes
@@ -90,8 +89,7 @@ class SignBinarizer(Binarizer):
         TypeError, ValueError
             If a parameter or X is not as described, or X has no rows.
         """
-        as_choice(self.threshold, _THRESHOLDS, "threshold")
-        as_choice(self.query, _QUERIES, "query")
+        self._check_params()
         n_rows = 0
         total: npt.NDArray[np.float64] | float = 0.0
         kept = []
@@ -112,37 +110,20 @@ class SignBinarizer(Binarizer):
         self.n_features_in_ = self.n_bits_ = n_dims
         return self
 
-    def encode(self, X: EmbeddingSource) -> Codes:
-        """Return the codes of embeddings.
-
-        Parameters
-        ----------
-        X : array of floats, shape (n, d)
-
-        Returns
-        -------
-        Codes
-            ``packed`` has shape (n, ceil(d / 8)); there are no factors.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If X is not as described, or this binarizer is not fitted.
-        """
-        rows = self._as_rows(X)
+    def _encode_rows(self, rows: npt.NDArray[np.float32], threads: int) -> Codes:
         return Codes(pack(rows > self.center_), None, self.n_bits_)
 
     def query_weights(self, directions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the centred queries themselves: bit j stands for dimension j."""
         return directions
 
-    @classmethod
-    def _from_stored(
-        cls, meta: Mapping[str, Any], sections: Mapping[str, npt.NDArray[Any]], mapped: bool
-    ) -> Self:
-        binarizer = super()._from_stored(meta, sections, mapped)
-        as_choice(binarizer.threshold, _THRESHOLDS, "threshold")
-        as_choice(binarizer.query, _QUERIES, "query")
-        if binarizer.n_bits_ != binarizer.n_features_in_:
+    def _decode_rows(self, packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return np.where(unpack(packed, self.n_bits_), np.float32(1), np.float32(-1))
+
+    def _check_params(self) -> None:
+        as_choice(self.threshold, _THRESHOLDS, "threshold")
+        as_choice(self.query, _QUERIES, "query")
+
+    def _check_learned(self) -> None:
+        if self.n_bits_ != self.n_features_in_:
             raise ValueError("n_bits must equal the number of thresholds")
-        return binarizer

@@ -1,0 +1,29 @@
+"""Bars that show how far a long call is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def progress_bar(n_rows: int | None, description: str, progress: bool | None) -> Any:
+    """Return a bar that counts rows: a context manager with ``update(n_rows)``.
+
+    Parameters
+    ----------
+    n_rows : int or None
+        How many rows there will be, where that is known.
+    description : str
+        What happens to them.
+    progress : bool or None
+        Whether to show the bar. None: on a terminal, if it takes longer than a second.
+    """
+    from tqdm import tqdm
+
+    return tqdm(
+        total=n_rows,
+        unit=" rows",
+        desc=description,
+        # None lets tqdm decide by whether there is a terminal.
+        disable=None if progress is None else not progress,
+        delay=1.0 if progress is None else 0.0,
+    )
