@@ -61,6 +61,33 @@ def dot(query, x, scale):
     return add_in_lanes(query * x.astype(np.float32)) * np.float32(scale)
 
 
+def multiply_rows(rows, matrix):
+    """The sums of float32 products, one dimension after the other."""
+    sums = np.zeros((len(rows), matrix.shape[1]), np.float32)
+    for k in range(len(matrix)):
+        sums = sums + rows[:, k, np.newaxis] * matrix[k]
+    return sums
+
+
+def hadamard(x, factors, first, n):
+    """The Walsh-Hadamard transform of n numbers from ``first`` on, after all were multiplied."""
+    result = x * factors
+    part = result[first : first + n]
+    h = 1
+    while h < n:
+        pairs = part.reshape(-1, 2, h)
+        part = np.stack([pairs[:, 0] + pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1).ravel()
+        h *= 2
+    result[first : first + n] = part
+    return result
+
+
+def level_sums(x, t, most):
+    half_levels = np.minimum(np.rint(np.float32(t) * x - np.float32(0.5)), np.float32(most))
+    half_levels = half_levels + np.float32(0.5)
+    return add_in_lanes(x * half_levels), add_in_lanes(half_levels * half_levels)
+
+
 def squared_l2(query, x, scale):
     difference = query - np.float32(scale) * x.astype(np.float32)
     return add_in_lanes(difference * difference)

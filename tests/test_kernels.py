@@ -163,6 +163,51 @@ def test_scores_of_vectors(kernels, score, dtype):
             assert got == getattr(reference, score)(query, x, scale), f"{d=}"
 
 
+@pytest.mark.parametrize("n_dims", [1, 2, 31, 64, 100])
+def test_multiply_rows(kernels, n_dims):
+    rng = np.random.default_rng(n_dims)
+    for n_rows in (1, 2, 3, 5, 6, 7, 25):
+        for n_panels in (1, 2, 5, 6, 7, 13):
+            rows = at_offset(rng.normal(size=(n_rows, n_dims)).astype(np.float32), 1)
+            matrix = at_offset(rng.normal(size=(n_dims, 16 * n_panels)).astype(np.float32), 3)
+            expected = reference.multiply_rows(rows, matrix)
+            np.testing.assert_array_equal(kernels.multiply_rows(rows, matrix, False), expected)
+            panels = np.ascontiguousarray(matrix.reshape(n_dims, n_panels, 16).swapaxes(0, 1))
+            np.testing.assert_array_equal(kernels.multiply_rows(rows, panels, True), expected)
+
+
+def test_hadamard(kernels):
+    rng = np.random.default_rng(6)
+    for n_dims in [*LENGTHS[1:], 384, 1000, 4100]:
+        for n in 2 ** np.arange(int(np.log2(n_dims)) + 1):
+            first = int(rng.integers(n_dims - n + 1))
+            x = at_offset(rng.normal(size=n_dims).astype(np.float32), n_dims % 5)
+            factors = at_offset(rng.normal(size=n_dims).astype(np.float32), 1)
+            np.testing.assert_array_equal(
+                kernels.hadamard(x, factors, first, n),
+                reference.hadamard(x, factors, first, n),
+                err_msg=f"{n_dims=} {first=} {n=}",
+            )
+
+
+def test_hadamard_is_that_of_sylvester(kernels):
+    matrix = np.ones((1, 1))
+    for n in 2 ** np.arange(1, 9):
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+        columns = [kernels.hadamard(x, np.ones_like(x), 0, n) for x in np.eye(n, dtype=np.float32)]
+        np.testing.assert_array_equal(columns, matrix)
+
+
+@pytest.mark.parametrize("most", [0, 1, 3, 127])
+def test_level_sums(kernels, most):
+    rng = np.random.default_rng(most)
+    for n_dims in [*LENGTHS, 1000]:
+        x = at_offset(np.abs(rng.normal(size=n_dims)).astype(np.float32), n_dims % 5)
+        for t in (0.0, 1.3, 40.0):
+            expected = reference.level_sums(x, t, most)
+            assert kernels.level_sums(x, t, most) == expected, f"{n_dims=} {t=}"
+
+
 def run_with_isa(name):
     code = """
 from bitindex import _core

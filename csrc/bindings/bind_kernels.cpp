@@ -112,6 +112,32 @@ class Kernels {
     return table_.squared_l2[kType](query.data(), x.data(), scale, size_of(query));
   }
 
+  // The matrix has a multiple of 16 columns, in rows or in panels.
+  Array<float> multiply_rows(const Array<float>& rows, const Array<float>& matrix,
+                             bool panels) const {
+    const size_t n_dims = static_cast<size_t>(rows.shape(1)), n_rows = size_of(rows) / n_dims;
+    const size_t n_columns = size_of(matrix) / n_dims;
+    auto out = new_array<float>({n_rows, n_columns});
+    table_.multiply_rows(rows.data(), n_rows, n_dims, matrix.data(), n_columns / 16,
+                         panels ? 16 * n_dims : 16, panels ? 16 : n_columns, out.mutable_data());
+    return out;
+  }
+
+  Array<float> hadamard(const Array<float>& x, const Array<float>& factors, size_t first,
+                        size_t n) const {
+    values_of<float>(factors, size_of(x), 1, "factors");
+    if (first + n > size_of(x)) throw std::invalid_argument("x is too short");
+    Array<float> out(x.size(), x.data());
+    table_.hadamard(out.mutable_data(), size_of(x), factors.data(), first, n);
+    return out;
+  }
+
+  std::pair<float, float> level_sums(const Array<float>& x, float t, float most) const {
+    float product, squares;
+    table_.level_sums(x.data(), size_of(x), t, most, &product, &squares);
+    return {product, squares};
+  }
+
  private:
   static size_t size_of(const py::array& array) { return static_cast<size_t>(array.size()); }
   static size_t n_bytes_of(const Bytes& rows) {
@@ -149,7 +175,12 @@ void bind_kernels(py::module_& module) {
       .def("dot", &Kernels::dot<int8_t, kInt8>, query, x, py::arg("scale"))
       .def("squared_l2", &Kernels::squared_l2<float, kFloat32>, query, x, py::arg("scale"))
       .def("squared_l2", &Kernels::squared_l2<uint16_t, kFloat16>, query, x, py::arg("scale"))
-      .def("squared_l2", &Kernels::squared_l2<int8_t, kInt8>, query, x, py::arg("scale"));
+      .def("squared_l2", &Kernels::squared_l2<int8_t, kInt8>, query, x, py::arg("scale"))
+      .def("multiply_rows", &Kernels::multiply_rows, rows, py::arg("matrix").noconvert(),
+           py::arg("panels"))
+      .def("hadamard", &Kernels::hadamard, x, py::arg("factors").noconvert(), py::arg("first"),
+           py::arg("n"))
+      .def("level_sums", &Kernels::level_sums, x, py::arg("t"), py::arg("most"));
 }
 
 }  // namespace bitindex

@@ -6,6 +6,7 @@
 namespace bitindex {
 
 void bind_build(pybind11::module_& module);
+void bind_encode(pybind11::module_& module);
 void bind_errors(pybind11::module_& module);
 void bind_flat_index(pybind11::module_& module);
 void bind_index(pybind11::module_& module);

@@ -14,6 +14,8 @@
 
 BITINDEX_BEGIN_TARGET("avx2,bmi,popcnt,f16c")
 
+#include "hadamard_kernels.h"
+#include "matrix_kernels.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
 
@@ -321,6 +323,7 @@ struct Slices {
 };
 
 struct Floats {
+  static constexpr size_t kTileRows = 6, kTileVectors = 1, kRadix = 4;
   __m256 low, high;
 
   static Floats zero() noexcept { return set(0.0f); }
@@ -338,6 +341,27 @@ struct Floats {
   static Floats from_ints(const uint32_t* x) noexcept {
     return {_mm256_cvtepi32_ps(bitindex::load(x)), _mm256_cvtepi32_ps(bitindex::load(x + 8))};
   }
+  void store(float* x) const noexcept {
+    _mm256_storeu_ps(x, low);
+    _mm256_storeu_ps(x + 8, high);
+  }
+  template <size_t kStep>
+  Floats butterfly() const noexcept {
+    if constexpr (kStep == 8) return {_mm256_add_ps(low, high), _mm256_sub_ps(low, high)};
+    return {butterfly_f32x8<kStep>(low), butterfly_f32x8<kStep>(high)};
+  }
+
+ private:
+  template <size_t kStep>
+  static __m256 butterfly_f32x8(__m256 x) noexcept {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const __m256i upper = _mm256_slli_epi32(lane, kStep == 1 ? 31 : kStep == 2 ? 30 : 29);
+    const __m256 sign = _mm256_and_ps(_mm256_castsi256_ps(upper), _mm256_set1_ps(-0.0f));
+    const __m256 partner = kStep == 1   ? _mm256_permute_ps(x, 0xb1)
+                           : kStep == 2 ? _mm256_permute_ps(x, 0x4e)
+                                        : _mm256_permute2f128_ps(x, x, 1);
+    return _mm256_add_ps(partner, _mm256_xor_ps(x, sign));
+  }
 };
 
 Floats operator+(Floats a, Floats b) noexcept {
@@ -348,6 +372,10 @@ Floats operator-(Floats a, Floats b) noexcept {
 }
 Floats operator*(Floats a, Floats b) noexcept {
   return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)};
+}
+
+Floats smaller(Floats a, Floats b) noexcept {
+  return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
 }
 
 float add_lanes(Floats x) noexcept {
@@ -396,6 +424,9 @@ const KernelTable kAvx2Kernels = {
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},
+    multiply_rows<Floats>,
+    hadamard<Floats>,
+    level_sums<Floats>,
 };
 
 }  // namespace bitindex

@@ -25,6 +25,8 @@
 
 BITINDEX_BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,popcnt")
 
+#include "hadamard_kernels.h"
+#include "matrix_kernels.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
 
@@ -252,6 +254,7 @@ struct Slices {
 };
 
 struct Floats {
+  static constexpr size_t kTileRows = 4, kTileVectors = 6, kRadix = 16;
   __m512 x;
 
   static Floats zero() noexcept { return {_mm512_setzero_ps()}; }
@@ -266,11 +269,26 @@ struct Floats {
   static Floats from_ints(const uint32_t* x) noexcept {
     return {_mm512_cvtepi32_ps(bitindex::load(x))};
   }
+  void store(float* p) const noexcept { _mm512_storeu_ps(p, x); }
+  template <size_t kStep>
+  Floats butterfly() const noexcept {
+    constexpr __mmask16 kUpper = kStep == 1   ? 0xaaaa
+                                 : kStep == 2 ? 0xcccc
+                                 : kStep == 4 ? 0xf0f0
+                                              : 0xff00;
+    const __m512 partner = kStep == 1   ? _mm512_permute_ps(x, 0xb1)
+                           : kStep == 2 ? _mm512_permute_ps(x, 0x4e)
+                           : kStep == 4 ? _mm512_shuffle_f32x4(x, x, 0xb1)
+                                        : _mm512_shuffle_f32x4(x, x, 0x4e);
+    return {_mm512_mask_sub_ps(_mm512_add_ps(partner, x), kUpper, partner, x)};
+  }
 };
 
 Floats operator+(Floats a, Floats b) noexcept { return {_mm512_add_ps(a.x, b.x)}; }
 Floats operator-(Floats a, Floats b) noexcept { return {_mm512_sub_ps(a.x, b.x)}; }
 Floats operator*(Floats a, Floats b) noexcept { return {_mm512_mul_ps(a.x, b.x)}; }
+
+Floats smaller(Floats a, Floats b) noexcept { return {_mm512_min_ps(a.x, b.x)}; }
 
 float add_lanes(Floats a) noexcept {
   const __m256 sum_f32x8 =
@@ -314,6 +332,9 @@ const KernelTable kAvx512Kernels = {
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},
+    multiply_rows<Floats>,
+    hadamard<Floats>,
+    level_sums<Floats>,
 };
 
 }  // namespace bitindex

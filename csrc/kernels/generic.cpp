@@ -162,6 +162,44 @@ float squared_l2(const float* query, const void* x, float scale, size_t d) noexc
   return add_lanes(lanes);
 }
 
+void multiply_rows(const float* rows, size_t n_rows, size_t n_dims, const float* matrix,
+                   size_t n_panels, size_t panel_stride, size_t row_stride, float* out) noexcept {
+  for (size_t r = 0; r < n_rows; ++r, rows += n_dims)
+    for (size_t p = 0; p < n_panels; ++p, out += kLanes) {
+      float sums[kLanes] = {};
+      const float* columns = matrix + p * panel_stride;
+      for (size_t k = 0; k < n_dims; ++k, columns += row_stride)
+        for (size_t j = 0; j < kLanes; ++j) sums[j] += rows[k] * columns[j];
+      std::memcpy(out, sums, sizeof sums);
+    }
+}
+
+void hadamard(float* x, size_t n_dims, const float* factors, size_t first, size_t n) noexcept {
+  for (size_t i = 0; i < n_dims; ++i) x[i] *= factors[i];
+  x += first;
+  for (size_t h = 1; h < n; h *= 2)
+    for (size_t begin = 0; begin < n; begin += 2 * h)
+      for (size_t i = begin; i < begin + h; ++i) {
+        const float sum = x[i] + x[i + h], difference = x[i] - x[i + h];
+        x[i] = sum;
+        x[i + h] = difference;
+      }
+}
+
+void level_sums(const float* x, size_t n_dims, float t, float most, float* product,
+                float* squares) noexcept {
+  float products[kLanes] = {}, sums[kLanes] = {};
+  for (size_t first = 0; first < n_dims; first += kLanes)
+    for (size_t j = 0; j < kLanes && first + j < n_dims; ++j) {
+      const float rounded = (t * x[first + j] - 0.5f + 12582912.0f) - 12582912.0f;
+      const float level = (rounded < most ? rounded : most) + 0.5f;
+      products[j] += x[first + j] * level;
+      sums[j] += level * level;
+    }
+  *product = add_lanes(products);
+  *squares = add_lanes(sums);
+}
+
 }  // namespace
 
 extern const KernelTable kGenericKernels;
@@ -179,6 +217,9 @@ const KernelTable kGenericKernels = {
     select_rows,
     {dot<float>, dot<uint16_t>, dot<int8_t>},
     {squared_l2<float>, squared_l2<uint16_t>, squared_l2<int8_t>},
+    multiply_rows,
+    hadamard,
+    level_sums,
 };
 
 }  // namespace bitindex

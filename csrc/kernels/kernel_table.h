@@ -119,6 +119,22 @@ struct KernelTable {
   float (*dot[kVectorTypes])(const float* query, const void* x, float scale, size_t d) noexcept;
   float (*squared_l2[kVectorTypes])(const float* query, const void* x, float scale,
                                     size_t d) noexcept;
+
+  // out[r][c] = sum over k of rows[r][k] * matrix[k][c], added to 0 one by one with k ascending,
+  // for 16 * n_panels columns c. Entry [k][16 p + j] of the matrix lies at
+  // p * panel_stride + k * row_stride + j.
+  void (*multiply_rows)(const float* rows, size_t n_rows, size_t n_dims, const float* matrix,
+                        size_t n_panels, size_t panel_stride, size_t row_stride,
+                        float* out) noexcept;
+  // Multiplies the n_dims numbers of x by their factors; then replaces the n from `first` on by
+  // their Walsh-Hadamard transform: for h = 1, 2, ... n / 2, a and b at a distance of h become
+  // a + b and a - b. n is a power of two.
+  void (*hadamard)(float* x, size_t n_dims, const float* factors, size_t first, size_t n) noexcept;
+  // With h_i = min(rint(t * x_i - 1/2), most) + 1/2 for x_i >= 0, half of the odd level that stands
+  // for x_i: product is the sum of x_i * h_i and squares that of h_i * h_i, added up as in dot.
+  // t * x_i is below 2^22, where adding and subtracting 3 * 2^22 is rint.
+  void (*level_sums)(const float* x, size_t n_dims, float t, float most, float* product,
+                     float* squares) noexcept;
 };
 
 }  // namespace bitindex

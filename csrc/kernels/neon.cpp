@@ -8,7 +8,9 @@
 
 #include <arm_neon.h>
 
+#include "hadamard_kernels.h"
 #include "kernel_table.h"
+#include "matrix_kernels.h"
 #include "remainders.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
@@ -173,6 +175,7 @@ struct Slices {
 };
 
 struct Floats {
+  static constexpr size_t kTileRows = 6, kTileVectors = 1, kRadix = 4;
   float32x4_t lanes[4];
 
   static Floats zero() noexcept { return set(0.0f); }
@@ -201,6 +204,29 @@ struct Floats {
       result.lanes[j] = vcvtq_f32_s32(vreinterpretq_s32_u32(vld1q_u32(x + 4 * j)));
     return result;
   }
+  void store(float* x) const noexcept {
+    for (size_t j = 0; j < 4; ++j) vst1q_f32(x + 4 * j, lanes[j]);
+  }
+  template <size_t kStep>
+  Floats butterfly() const noexcept {
+    Floats result;
+    for (size_t j = 0; j < 4; ++j) {
+      if constexpr (kStep < 4) {
+        constexpr uint32_t kSign = 0x80000000u;
+        const uint32x4_t upper = {0, kStep == 1 ? kSign : 0, kStep == 2 ? kSign : 0, kSign};
+        const float32x4_t negated =
+            vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(lanes[j]), upper));
+        const float32x4_t partner =
+            kStep == 1 ? vrev64q_f32(lanes[j]) : vextq_f32(lanes[j], lanes[j], 2);
+        result.lanes[j] = vaddq_f32(partner, negated);
+      } else {
+        const float32x4_t partner = lanes[j ^ kStep / 4];
+        result.lanes[j] =
+            (j & kStep / 4) != 0 ? vsubq_f32(partner, lanes[j]) : vaddq_f32(lanes[j], partner);
+      }
+    }
+    return result;
+  }
 };
 
 Floats operator+(Floats a, Floats b) noexcept {
@@ -213,6 +239,11 @@ Floats operator-(Floats a, Floats b) noexcept {
 }
 Floats operator*(Floats a, Floats b) noexcept {
   for (size_t j = 0; j < 4; ++j) a.lanes[j] = vmulq_f32(a.lanes[j], b.lanes[j]);
+  return a;
+}
+
+Floats smaller(Floats a, Floats b) noexcept {
+  for (size_t j = 0; j < 4; ++j) a.lanes[j] = vminq_f32(a.lanes[j], b.lanes[j]);
   return a;
 }
 
@@ -268,6 +299,9 @@ const KernelTable kNeonKernels = {
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},
+    multiply_rows<Floats>,
+    hadamard<Floats>,
+    level_sums<Floats>,
 };
 
 }  // namespace bitindex

@@ -6,8 +6,8 @@
 //         load, add, broadcast, look_up, transpose_tile; kBlocksAtOnce, how many blocks of sums
 //         fit the registers;
 //         Sums, 16-bit sums of such bytes: clear, add, any_at_least, write.
-// Floats  16 floats: zero, set, load of the three vector types, from_ints, operators, add_lanes;
-//         at_most gives a Mask: any(two of them), append the positions of its rows.
+// Floats  16 floats: zero, set, load of the three vector types, from_ints, operators, smaller,
+//         add_lanes; at_most gives a Mask: any(two of them), append the positions of its rows.
 #pragma once
 
 #include "kernel_table.h"
@@ -203,6 +203,28 @@ float squared_l2(const float* query, const void* x, float scale, size_t d) noexc
     sum = sum + difference * difference;
   });
   return add_lanes(sum);
+}
+
+template <class Floats>
+void level_sums(const float* x, size_t n_dims, float t, float most, float* product,
+                float* squares) noexcept {
+  const Floats half = Floats::set(0.5f), shift = Floats::set(12582912.0f);
+  const Floats ts = Floats::set(t), mosts = Floats::set(most);
+  Floats products = Floats::zero(), sums = Floats::zero();
+  const auto add = [&](Floats y, Floats valid) noexcept {
+    const Floats level = (smaller((ts * y - half + shift) - shift, mosts) + half) * valid;
+    products = products + y * level;
+    sums = sums + level * level;
+  };
+  size_t i = 0;
+  for (; i + 16 <= n_dims; i += 16) add(Floats::load(x + i), Floats::set(1.0f));
+  if (i < n_dims) {
+    float tail[16] = {}, valid[16] = {};
+    for (size_t j = 0; i + j < n_dims; ++j) tail[j] = x[i + j], valid[j] = 1.0f;
+    add(Floats::load(tail), Floats::load(valid));
+  }
+  *product = add_lanes(products);
+  *squares = add_lanes(sums);
 }
 
 }  // namespace bitindex

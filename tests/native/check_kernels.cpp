@@ -275,6 +275,50 @@ void check_all_vectors(size_t d) {
   check_vectors<int8_t>(d, bitindex::kInt8, [] { return static_cast<int8_t>(random_bits()); });
 }
 
+bool same_bits(Exact<float>& a, Exact<float>& b) {
+  return a.size() == 0 || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+void check_multiply(size_t n_rows, size_t n_dims, size_t n_panels) {
+  Exact<float> rows(n_rows * n_dims, random_bits() % 5);
+  Exact<float> matrix(n_dims * 16 * n_panels, random_bits() % 5);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = random_float();
+  for (size_t i = 0; i < matrix.size(); ++i) matrix[i] = random_float();
+  for (const bool panels : {false, true}) {
+    const size_t panel_stride = panels ? 16 * n_dims : 16, row_stride = panels ? 16 : 16 * n_panels;
+    Exact<float> a(n_rows * 16 * n_panels), b(a.size());
+    tested.multiply_rows(rows.data(), n_rows, n_dims, matrix.data(), n_panels, panel_stride,
+                         row_stride, a.data());
+    expected.multiply_rows(rows.data(), n_rows, n_dims, matrix.data(), n_panels, panel_stride,
+                           row_stride, b.data());
+    check(same_bits(a, b), "multiply_rows", n_rows, n_dims, n_panels);
+  }
+}
+
+void check_hadamard(size_t n_dims) {
+  const size_t offset = random_bits() % 5;
+  Exact<float> a(n_dims, offset), b(n_dims), factors(n_dims, 1);
+  for (size_t n = 1; n <= n_dims; n *= 2) {
+    const size_t first = random_bits() % (n_dims - n + 1);
+    for (size_t i = 0; i < n_dims; ++i) a[i] = b[i] = random_float(), factors[i] = random_float();
+    tested.hadamard(a.data(), n_dims, factors.data(), first, n);
+    expected.hadamard(b.data(), n_dims, factors.data(), first, n);
+    check(same_bits(a, b), "hadamard", n_dims, first, n);
+  }
+}
+
+void check_level_sums(size_t n_dims) {
+  Exact<float> x(n_dims, random_bits() % 5);
+  for (size_t i = 0; i < n_dims; ++i) x[i] = random_float() + 2.0f;
+  for (const float most : {0.0f, 1.0f, 127.0f}) {
+    Exact<float> a(2), b(2);
+    const float t = random_float() + 2.0f;
+    tested.level_sums(x.data(), n_dims, t, most, a.data(), a.data() + 1);
+    expected.level_sums(x.data(), n_dims, t, most, b.data(), b.data() + 1);
+    check(same_bits(a, b), "level_sums", n_dims, static_cast<size_t>(most), 0);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -289,6 +333,9 @@ int main() {
       for (int content = 0; content < kContents; ++content)
         check_slices(n_bytes * 37 % 700, n_bytes, static_cast<Content>(content));
     check_all_vectors(n_bytes);
+    check_multiply(n_bytes % 15, n_bytes, n_bytes % 9);
+    check_hadamard(n_bytes);
+    check_level_sums(n_bytes);
   }
   for (size_t n_rows = 0; n_rows <= 70; ++n_rows) {
     check_counts(n_rows, 24, kRandom);
@@ -307,6 +354,9 @@ int main() {
   }
   check_select(1000);
   check_all_vectors(1000);
+  check_multiply(30, 300, 13);
+  check_level_sums(1000);
+  for (const size_t n_dims : {256, 511, 1024, 2048, 5000}) check_hadamard(n_dims);
   if (n_failures == 0)
     std::printf("check_kernels: %s: %ld checks passed\n", tested.name, n_checks);
   else

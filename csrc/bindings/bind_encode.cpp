@@ -1,0 +1,96 @@
+// What binarizers compute in the core, as functions on arrays.
+#include "arrays.h"
+#include "bindings.h"
+#include "encode/level_codes.h"
+#include "encode/project.h"
+#include "encode/rotation.h"
+#include "gil.h"
+#include "kernels/dispatch.h"
+#include "signals.h"
+
+namespace bitindex {
+namespace {
+
+using Floats = Array<float>;
+using OptionalFloats = OptionalArray<float>;
+
+// Calls function(work) without the GIL; threads = 0 is the default number.
+template <class Function>
+void run(size_t threads, const Function& function) {
+  Cancel cancel(poll_of_this_thread());
+  const GilRelease no_gil;
+  function(RowWork{active_kernels(), threads != 0 ? threads : default_threads(), cancel});
+}
+
+size_t width_of(const Floats& array, const char* name) {
+  if (array.ndim() != 2) throw std::invalid_argument(std::string(name) + " must be a matrix");
+  return static_cast<size_t>(array.shape(1));
+}
+
+const float* center_of(const OptionalFloats& center, size_t n_dims) {
+  return values_of(center, n_dims, center ? 1 : 0, "center");
+}
+
+const float* signs_of(const Floats& signs, size_t n_dims) {
+  if (rows_of(signs, n_dims, "signs") != Rotation::kRounds || n_dims == 0)
+    throw std::invalid_argument("signs must have shape (4, d) with d >= 1");
+  return signs.data();
+}
+
+Floats project_rows(const Floats& rows, const OptionalFloats& center, const Floats& matrix,
+                    size_t threads) {
+  const size_t n_columns = width_of(matrix, "matrix");
+  const size_t d = rows_of(matrix, n_columns, "matrix"), n = rows_of(rows, d, "rows");
+  const float* center_values = center_of(center, d);
+  Floats out = new_array<float>({n, n_columns});
+  float* values = out.mutable_data();
+  run(threads, [&](const RowWork& work) {
+    project(work, rows.data(), n, d, center_values, matrix.data(), n_columns, values);
+  });
+  return out;
+}
+
+Floats rotate_rows(const Floats& rows, const OptionalFloats& center, const Floats& signs,
+                   bool inverse, size_t threads) {
+  const size_t d = width_of(signs, "signs"), n = rows_of(rows, d, "rows");
+  const float* center_values = center_of(center, d);
+  const float* sign_values = signs_of(signs, d);
+  Floats out = new_array<float>({n, d});
+  float* values = out.mutable_data();
+  run(threads, [&](const RowWork& work) {
+    rotate(work, Rotation(work.kernels, sign_values, d, inverse), rows.data(), n, center_values,
+           values);
+  });
+  return out;
+}
+
+py::tuple level_codes(const Floats& rows, const OptionalFloats& center, const Floats& signs,
+                      size_t bits_per_dim, bool error_factor, size_t threads) {
+  const size_t d = width_of(signs, "signs"), n = rows_of(rows, d, "rows");
+  if (bits_per_dim < 1 || bits_per_dim > 8)
+    throw std::invalid_argument("bits_per_dim must be 1 to 8");
+  const float* center_values = center_of(center, d);
+  const float* sign_values = signs_of(signs, d);
+  const size_t n_factors = error_factor ? 2 : 1;
+  auto packed = new_array<uint8_t>({n, (d * bits_per_dim + 7) / 8});
+  Floats factors = new_array<float>({n, n_factors});
+  const LevelCodes codes = {packed.mutable_data(), factors.mutable_data(), n_factors};
+  run(threads, [&](const RowWork& work) {
+    encode_levels(work, Rotation(work.kernels, sign_values, d), rows.data(), n, center_values,
+                  bits_per_dim, codes);
+  });
+  return py::make_tuple(packed, factors);
+}
+
+}  // namespace
+
+void bind_encode(py::module_& module) {
+  const auto rows = py::arg("rows").noconvert(), signs = py::arg("signs").noconvert();
+  const auto center = py::arg("center"), threads = py::arg("threads");
+  module.def("project", &project_rows, rows, center, py::arg("matrix").noconvert(), threads);
+  module.def("rotate", &rotate_rows, rows, center, signs, py::arg("inverse"), threads);
+  module.def("encode_levels", &level_codes, rows, center, signs, py::arg("bits_per_dim"),
+             py::arg("error_factor"), threads);
+}
+
+}  // namespace bitindex
