@@ -12,7 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bitindex._bitops import hamming, jaccard, pack, popcount, unpack
-from bitindex.binarize import Binarizer, SignBinarizer
+from bitindex.binarize import (
+    Binarizer,
+    ITQBinarizer,
+    LSHBinarizer,
+    RotationBinarizer,
+    SignBinarizer,
+)
 from bitindex.codes import Codes
 from bitindex.embedding_index import EmbeddingIndex
 from bitindex.index import FlatIndex
@@ -46,6 +52,9 @@ __all__ = [
     # floats in, similarities out
     "Binarizer",
     "SignBinarizer",
+    "LSHBinarizer",
+    "ITQBinarizer",
+    "RotationBinarizer",
     "Codes",
     "EmbeddingIndex",
     # measuring

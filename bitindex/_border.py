@@ -165,6 +165,13 @@ def as_threads(threads: SupportsIndex | None) -> int:
     return 0 if threads is None else as_count(threads, "threads", 1)
 
 
+def as_bool(value: object, name: str) -> bool:
+    """Return a bool."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a bool, got {type(value).__name__}")
+    return bool(value)
+
+
 def as_choice(value: object, choices: tuple[str, ...], name: str) -> str:
     """Return one of a few names."""
     if not isinstance(value, str):

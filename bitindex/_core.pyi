@@ -1,4 +1,7 @@
-"""The compiled core: stateful classes. Private; the package around it checks what users pass."""
+"""The compiled core: stateful classes, and what binarizers compute.
+
+Private; the package around it checks what users pass.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -78,6 +81,18 @@ class Kernels:
 
     def __init__(self, name: str) -> None: ...
 
+def project(rows: _Floats, center: _Floats | None, matrix: _Floats, threads: int) -> _Floats: ...
+def rotate(
+    rows: _Floats, center: _Floats | None, signs: _Floats, inverse: bool, threads: int
+) -> _Floats: ...
+def encode_levels(
+    rows: _Floats,
+    center: _Floats | None,
+    signs: _Floats,
+    bits_per_dim: int,
+    error_factor: bool,
+    threads: int,
+) -> tuple[_Bytes, _Floats]: ...
 def metric_names() -> list[str]: ...
 def default_threads() -> int: ...
 def set_default_threads(n_threads: int) -> None: ...

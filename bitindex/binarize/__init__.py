@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from bitindex.binarize.base import Binarizer
+from bitindex.binarize.itq import ITQBinarizer
+from bitindex.binarize.lsh import LSHBinarizer
+from bitindex.binarize.rotation import RotationBinarizer
 from bitindex.binarize.sign import SignBinarizer
 
 # THE list of binarizers.
 BINARIZERS: dict[str, type[Binarizer]] = {
     "sign": SignBinarizer,
+    "lsh": LSHBinarizer,
+    "itq": ITQBinarizer,
+    "rotation": RotationBinarizer,
 }
 
-__all__ = ["BINARIZERS", "Binarizer", "SignBinarizer"]
+__all__ = [
+    "BINARIZERS",
+    "Binarizer",
+    "SignBinarizer",
+    "LSHBinarizer",
+    "ITQBinarizer",
+    "RotationBinarizer",
+]

@@ -55,6 +55,25 @@ inline __m512i _mm512_shuffle_i64x2(__m512i a, __m512i b, int selection) {
   return simde_missing::copy<__m512i>(result);
 }
 
+inline __m512 _mm512_shuffle_f32x4(__m512 a, __m512 b, int selection) {
+  const auto from_a = simde_missing::copy<simde_missing::Lanes<float, 16>>(a);
+  const auto from_b = simde_missing::copy<simde_missing::Lanes<float, 16>>(b);
+  simde_missing::Lanes<float, 16> result;
+  for (int i = 0; i < 16; ++i) {
+    const int quarter = selection >> (i / 4 * 2) & 3;
+    result.lane[i] = (i < 8 ? from_a : from_b).lane[4 * quarter + i % 4];
+  }
+  return simde_missing::copy<__m512>(result);
+}
+
+inline __m512 _mm512_permute_ps(__m512 x, int selection) {
+  const auto from = simde_missing::copy<simde_missing::Lanes<float, 16>>(x);
+  simde_missing::Lanes<float, 16> result;
+  for (int i = 0; i < 16; ++i)
+    result.lane[i] = from.lane[i / 4 * 4 + (selection >> (i % 4 * 2) & 3)];
+  return simde_missing::copy<__m512>(result);
+}
+
 inline __m512 _mm512_cvtepi32_ps(__m512i x) {
   const auto lanes = simde_missing::copy<simde_missing::Lanes<int32_t, 16>>(x);
   simde_missing::Lanes<float, 16> result;
