@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bitindex._bitops import hamming, jaccard, pack, popcount, unpack
 from bitindex.binarize import (
+    AdditiveBinarizer,
     Binarizer,
     ITQBinarizer,
     LSHBinarizer,
@@ -55,6 +56,7 @@ __all__ = [
     "LSHBinarizer",
     "ITQBinarizer",
     "RotationBinarizer",
+    "AdditiveBinarizer",
     "Codes",
     "EmbeddingIndex",
     # measuring

@@ -93,6 +93,19 @@ def encode_levels(
     error_factor: bool,
     threads: int,
 ) -> tuple[_Bytes, _Floats]: ...
+def encode_additive(
+    rows: _Floats,
+    center: _Floats,
+    along_center: _Floats,
+    decoder: _Floats,
+    weighted: _Floats,
+    evidence: _Floats,
+    feedback: _Floats,
+    along_weight: float,
+    patience: int,
+    first: _Bytes | None,
+    threads: int,
+) -> _Bytes: ...
 def metric_names() -> list[str]: ...
 def default_threads() -> int: ...
 def set_default_threads(n_threads: int) -> None: ...

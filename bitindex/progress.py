@@ -5,23 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 
-def progress_bar(n_rows: int | None, description: str, progress: bool | None) -> Any:
-    """Return a bar that counts rows: a context manager with ``update(n_rows)``.
+def progress_bar(
+    total: int | None, description: str, progress: bool | None, unit: str = "rows"
+) -> Any:
+    """Return a bar that counts: a context manager with ``update(n)``.
 
     Parameters
     ----------
-    n_rows : int or None
-        How many rows there will be, where that is known.
+    total : int or None
+        How many units there will be, where that is known.
     description : str
         What happens to them.
     progress : bool or None
         Whether to show the bar. None: on a terminal, if it takes longer than a second.
+    unit : str
+        What is counted.
     """
     from tqdm import tqdm
 
     return tqdm(
-        total=n_rows,
-        unit=" rows",
+        total=total,
+        unit=f" {unit}",
         desc=description,
         # None lets tqdm decide by whether there is a terminal.
         disable=None if progress is None else not progress,

@@ -6,7 +6,8 @@ With r_q = q - center and r_x = x - center, and codes that stand for r_x:
     dot      <q, x>      = <q, center> + <center, r_x> + <r_q, r_x>
     l2       -|q - x|^2  = -|r_q|^2 - |r_x|^2 + 2 <r_q, r_x>
 
-Only <r_q, r_x> is estimated, by scale * <D^T r_q, b>. What depends on x alone is stored beside its
+Only <r_q, r_x> is estimated, by scale * <D^T r_q, b>. Codes of a binarizer that reconstructs need no
+scale, and were made so that the cosine <q, x> = <q, center> + <q, r_x> needs no offset either. What depends on x alone is stored beside its
 code (a scale, an offset), what depends on q alone is added to the finished scores.
 """
 
@@ -80,11 +81,14 @@ class Similarity:
 
     def has_scales(self, binarizer: Binarizer) -> bool:
         """Tell whether a scale is stored beside each code."""
-        return self.needs_scales or binarizer.has_factors
+        return not binarizer.reconstructs and (self.needs_scales or binarizer.has_factors)
 
     def has_offsets(self, binarizer: Binarizer) -> bool:
         """Tell whether an offset is stored beside each code."""
-        return self.squared_l2 or (self.has_scales(binarizer) and bool(binarizer.center_.any()))
+        if self.squared_l2:
+            return True
+        centers = self.needs_scales if binarizer.reconstructs else self.has_scales(binarizer)
+        return centers and bool(binarizer.center_.any())
 
     def scales(self, binarizer: Binarizer, rows: Floats, codes: Codes) -> Floats | None:
         """Return the scale of each code, shape (n,), or None if none is stored.
@@ -116,13 +120,14 @@ class Similarity:
     def queries(self, binarizer: Binarizer, queries: Floats) -> QueryEstimates:
         """Return prepared queries as the core scores them."""
         scaled = self.has_scales(binarizer)
-        directions = queries - binarizer.center_
+        folded = binarizer.reconstructs and self.unit_rows
+        directions = queries if folded else queries - binarizer.center_
         weights = binarizer.query_weights(directions)
         factor = np.full(len(queries), 2.0 if self.squared_l2 else 1.0)
         constants: npt.NDArray[np.float64] | None = None
         if self.squared_l2:
             constants = -_row_dots(directions, directions)
-        elif scaled:
+        elif scaled or binarizer.reconstructs:
             constants = _row_dots(queries, binarizer.center_)
         else:
             lengths = np.sqrt(_row_dots(weights, weights) * binarizer.n_bits_)

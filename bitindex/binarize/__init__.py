@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bitindex.binarize.additive import AdditiveBinarizer
 from bitindex.binarize.base import Binarizer
 from bitindex.binarize.itq import ITQBinarizer
 from bitindex.binarize.lsh import LSHBinarizer
@@ -14,6 +15,7 @@ BINARIZERS: dict[str, type[Binarizer]] = {
     "lsh": LSHBinarizer,
     "itq": ITQBinarizer,
     "rotation": RotationBinarizer,
+    "additive": AdditiveBinarizer,
 }
 
 __all__ = [
@@ -23,4 +25,5 @@ __all__ = [
     "LSHBinarizer",
     "ITQBinarizer",
     "RotationBinarizer",
+    "AdditiveBinarizer",
 ]

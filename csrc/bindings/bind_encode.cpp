@@ -1,6 +1,7 @@
 // What binarizers compute in the core, as functions on arrays.
 #include "arrays.h"
 #include "bindings.h"
+#include "encode/additive.h"
 #include "encode/level_codes.h"
 #include "encode/project.h"
 #include "encode/rotation.h"
@@ -82,6 +83,36 @@ py::tuple level_codes(const Floats& rows, const OptionalFloats& center, const Fl
   return py::make_tuple(packed, factors);
 }
 
+py::array_t<uint8_t> additive_codes(const Floats& rows, const Floats& center,
+                                    const Floats& along_center, const Floats& decoder,
+                                    const Floats& weighted, const Floats& evidence,
+                                    const Floats& feedback, float along_weight, size_t patience,
+                                    const OptionalArray<uint8_t>& first, size_t threads) {
+  const size_t m = width_of(decoder, "decoder"), d = rows_of(decoder, m, "decoder");
+  const size_t n = rows_of(rows, d, "rows"), n_bytes = (m + 7) / 8;
+  if (d == 0 || m == 0) throw std::invalid_argument("decoder must have rows and columns");
+  if (rows_of(weighted, m, "weighted") != d || rows_of(evidence, m, "evidence") != d ||
+      rows_of(feedback, m, "feedback") != m)
+    throw std::invalid_argument("weighted, evidence and feedback must fit the decoder");
+  const AdditiveCoder coder = {d,
+                               m,
+                               values_of<float>(center, d, 1, "center"),
+                               values_of<float>(along_center, d, 1, "along_center"),
+                               decoder.data(),
+                               weighted.data(),
+                               evidence.data(),
+                               feedback.data(),
+                               along_weight,
+                               patience};
+  const uint8_t* first_codes = values_of(first, n, first ? n_bytes : 0, "first");
+  auto packed = new_array<uint8_t>({n, n_bytes});
+  uint8_t* out = packed.mutable_data();
+  run(threads, [&](const RowWork& work) {
+    encode_additive(work, coder, rows.data(), n, first_codes, out);
+  });
+  return packed;
+}
+
 }  // namespace
 
 void bind_encode(py::module_& module) {
@@ -91,6 +122,10 @@ void bind_encode(py::module_& module) {
   module.def("rotate", &rotate_rows, rows, center, signs, py::arg("inverse"), threads);
   module.def("encode_levels", &level_codes, rows, center, signs, py::arg("bits_per_dim"),
              py::arg("error_factor"), threads);
+  const auto array = [](const char* name) { return py::arg(name).noconvert(); };
+  module.def("encode_additive", &additive_codes, rows, array("center"), array("along_center"),
+             array("decoder"), array("weighted"), array("evidence"), array("feedback"),
+             py::arg("along_weight"), py::arg("patience"), array("first"), threads);
 }
 
 }  // namespace bitindex

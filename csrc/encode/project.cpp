@@ -3,26 +3,12 @@
 #include <cstring>
 #include <vector>
 
-#include "codes/aligned.h"
+#include "encode/panels.h"
 
 namespace bitindex {
 namespace {
 
-constexpr size_t kPanel = 16;
-
-// The columns of a matrix from `first` on, 16 of them next to each other; missing ones are zeros.
-AlignedBytes make_panels(const float* matrix, size_t n_dims, size_t n_columns, size_t first) {
-  const size_t n_panels = (n_columns - first + kPanel - 1) / kPanel;
-  AlignedBytes memory = make_aligned(n_panels * n_dims * kPanel * sizeof(float));
-  auto* panel = reinterpret_cast<float*>(memory.get());
-  for (size_t column = first; column < n_columns; column += kPanel)
-    for (size_t k = 0; k < n_dims; ++k, panel += kPanel) {
-      const size_t n = std::min(kPanel, n_columns - column);
-      std::memcpy(panel, matrix + k * n_columns + column, n * sizeof(float));
-      std::fill(panel + n, panel + kPanel, 0.0f);
-    }
-  return memory;
-}
+constexpr size_t kPanel = Panels::kWidth;
 
 // Columns of the result that are computed together.
 struct Columns {
@@ -38,12 +24,12 @@ void project(const RowWork& work, const float* rows, size_t n_rows, size_t n_dim
   // It takes about as long to write the panels as to multiply this many rows.
   constexpr size_t kFewRows = 16;
   const size_t n_whole = n_rows < kFewRows ? n_columns / kPanel * kPanel : 0;
-  const AlignedBytes panels = make_panels(matrix, n_dims, n_columns, n_whole);
+  const Panels panels(matrix, n_dims, n_columns, n_whole);
   std::vector<Columns> parts;
   if (n_whole > 0) parts.push_back({0, n_whole, matrix, n_whole / kPanel, kPanel, n_columns});
   if (n_whole < n_columns)
-    parts.push_back({n_whole, n_columns - n_whole, reinterpret_cast<const float*>(panels.get()),
-                     (n_columns - n_whole + kPanel - 1) / kPanel, n_dims * kPanel, kPanel});
+    parts.push_back({n_whole, n_columns - n_whole, panels.data(), panels.n_panels(),
+                     panels.panel_stride(), kPanel});
 
   for_each_part(work, n_rows, n_dims, [&](size_t first, size_t n) {
     std::vector<float> centered, sums;

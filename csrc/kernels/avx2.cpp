@@ -14,6 +14,7 @@
 
 BITINDEX_BEGIN_TARGET("avx2,bmi,popcnt,f16c")
 
+#include "flip_kernels.h"
 #include "hadamard_kernels.h"
 #include "matrix_kernels.h"
 #include "slice_kernels.h"
@@ -427,6 +428,8 @@ const KernelTable kAvx2Kernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
+    decide_signs<Floats>,
+    next_flip<Floats>,
 };
 
 }  // namespace bitindex

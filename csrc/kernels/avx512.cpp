@@ -25,6 +25,7 @@
 
 BITINDEX_BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,popcnt")
 
+#include "flip_kernels.h"
 #include "hadamard_kernels.h"
 #include "matrix_kernels.h"
 #include "slice_kernels.h"
@@ -335,6 +336,8 @@ const KernelTable kAvx512Kernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
+    decide_signs<Floats>,
+    next_flip<Floats>,
 };
 
 }  // namespace bitindex

@@ -200,6 +200,25 @@ void level_sums(const float* x, size_t n_dims, float t, float most, float* produ
   *squares = add_lanes(sums);
 }
 
+void decide_signs(float* evidence, const float* feedback, size_t n, float* signs) noexcept {
+  for (size_t i = 0; i < n; ++i, feedback += n) {
+    signs[i] = evidence[i] > 0.0f ? 1.0f : -1.0f;
+    for (size_t j = i / 16 * 16; j < n; ++j) evidence[j] -= signs[i] * feedback[j];
+  }
+}
+
+size_t next_flip(const FlipUpdate& update, const float* signs, const float* own, size_t n,
+                 float* gradient, float* costs) noexcept {
+  size_t least = 0;
+  for (size_t j = 0; j < n; ++j) {
+    gradient[j] = gradient[j] + update.row_factor * update.row[j] +
+                  update.along_factor * update.along[j];
+    costs[j] = signs[j] * gradient[j] + own[j];
+    if (costs[j] < costs[least]) least = j;
+  }
+  return least;
+}
+
 }  // namespace
 
 extern const KernelTable kGenericKernels;
@@ -220,6 +239,8 @@ const KernelTable kGenericKernels = {
     multiply_rows,
     hadamard,
     level_sums,
+    decide_signs,
+    next_flip,
 };
 
 }  // namespace bitindex

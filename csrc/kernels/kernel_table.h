@@ -71,6 +71,14 @@ struct SliceTest {
   int32_t at_least;
 };
 
+// How the gradient of all signs changes with the last flip.
+struct FlipUpdate {
+  const float* row;
+  float row_factor;
+  const float* along;
+  float along_factor;
+};
+
 struct KernelTable {
   const char* name;
 
@@ -135,6 +143,15 @@ struct KernelTable {
   // t * x_i is below 2^22, where adding and subtracting 3 * 2^22 is rint.
   void (*level_sums)(const float* x, size_t n_dims, float t, float most, float* product,
                      float* squares) noexcept;
+
+  // Decides n signs in turn: for i = 0, 1, ..., signs[i] is 1 where evidence[i] > 0, else -1, and
+  // then evidence[j] -= signs[i] * feedback[i][j] for j from 16 * (i / 16) on. n is a multiple of 16.
+  void (*decide_signs)(float* evidence, const float* feedback, size_t n, float* signs) noexcept;
+  // gradient[j] = (gradient[j] + row_factor * row[j]) + along_factor * along[j], and from that
+  // costs[j] = signs[j] * gradient[j] + own[j]; returns the first j of the smallest cost. n is a
+  // multiple of 16.
+  size_t (*next_flip)(const FlipUpdate& update, const float* signs, const float* own, size_t n,
+                      float* gradient, float* costs) noexcept;
 };
 
 }  // namespace bitindex

@@ -8,6 +8,7 @@
 
 #include <arm_neon.h>
 
+#include "flip_kernels.h"
 #include "hadamard_kernels.h"
 #include "kernel_table.h"
 #include "matrix_kernels.h"
@@ -302,6 +303,8 @@ const KernelTable kNeonKernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
+    decide_signs<Floats>,
+    next_flip<Floats>,
 };
 
 }  // namespace bitindex

@@ -1,0 +1,43 @@
+// Additive binary codes: a row r is about D b for a decoder D (d x m) and signs b. Encoding looks
+// for the b with the least expected error of scores <q, D b>, for queries q near the row:
+//
+//   error(b) = e^T W e + along_weight * <v, e>^2,   e = r - D b,
+//
+// where W tells how far queries lie from their neighbours in each direction, and v, the row itself
+// (r, plus a constant vector), is what all of them have in common.
+//
+//   start    b_i = sign(row i of evidence - feedback from b_0 ... b_(i-1)): successive cancellation
+//            with the weights that are best for Gaussian bits ("decision feedback", "Babai")
+//   search   flip the bit that lowers the error most, or raises it least; a flipped bit rests for
+//            some steps (tabu search). It ends `patience` steps after the best code that it met.
+//
+// All of it is done by float operations in a fixed order.
+// Sources: Babenko & Lempitsky, "Additive quantization", CVPR 2014; Carreira-Perpinan &
+// Raziperchikolaei, "Hashing with binary autoencoders", CVPR 2015; Guo et al., "Accelerating
+// large-scale inference with anisotropic vector quantization", ICML 2020 (the second term); Glover,
+// "Tabu search", 1989.
+#pragma once
+
+#include "encode/row_work.h"
+
+namespace bitindex {
+
+// Row-major matrices; all pointers outlive the call.
+struct AdditiveCoder {
+  size_t n_dims, n_bits;
+  const float* center;        // (d): r = row - center
+  const float* along_center;  // (d): v = r + along_center
+  const float* decoder;       // D (d, m)
+  const float* weighted;      // W D (d, m)
+  const float* evidence;      // (d, m) for the start
+  const float* feedback;      // (m, m) for the start, zeros where the column is <= the row
+  float along_weight;
+  size_t patience;  // 0: stop at the first code that no flip makes better
+};
+
+// Writes ceil(m / 8) bytes a row, bit 0 the highest of the first byte. Starts from the codes
+// `first` where it is not null.
+void encode_additive(const RowWork& work, const AdditiveCoder& coder, const float* rows,
+                     size_t n_rows, const uint8_t* first, uint8_t* packed);
+
+}  // namespace bitindex
