@@ -2,7 +2,6 @@ import copy
 import pickle
 import subprocess
 import sys
-import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.validation import check_is_fitted
 
 import bitindex as bi
@@ -260,34 +258,6 @@ def test_pipeline():
     pipeline.set_params(signbinarizer__threshold="zero").fit(X)
     np.testing.assert_array_equal(pipeline.transform(X).packed, np.packbits(X > 0, axis=1))
     assert "SignBinarizer" in repr(pipeline)
-
-
-DIFFERENT_BY_DESIGN = {
-    "check_n_features_in_after_fitting": "the message names the shape that must hold",
-    "check_estimators_dtypes": "integers are refused, they are often codes",
-    "check_dtype_object": "object arrays are refused",
-    "check_complex_data": "complex numbers are a TypeError, as every wrong dtype",
-    "check_fit1d": "one dimension is one row",
-    "check_fit2d_predict1d": "one dimension is one row",
-}
-
-
-def scikit_learn_checks():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it does not derive from BaseEstimator
-        for binarizer in (bi.SignBinarizer(), bi.SignBinarizer("median", "binary")):
-            for estimator, check in estimator_checks_generator(binarizer):
-                name = check.func.__name__
-                if name == "check_array_api_input":  # needs an environment variable
-                    continue
-                reason = DIFFERENT_BY_DESIGN.get(name)
-                marks = [pytest.mark.xfail(reason=reason)] if reason else []
-                yield pytest.param(estimator, check, id=name, marks=marks)
-
-
-@pytest.mark.parametrize(("estimator", "check"), list(scikit_learn_checks()))
-def test_scikit_learn_checks(estimator, check):
-    check(estimator)
 
 
 class RandomRotation(bi.Binarizer):

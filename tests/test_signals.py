@@ -62,6 +62,20 @@ assert len(index) == 150_000
 
 
 @POSIX
+@pytest.mark.parametrize("threads", [1, 3])
+def test_ctrl_c_while_rows_are_encoded(run_python, threads):
+    run_python(
+        LONG
+        + f"""
+X = rng.standard_normal((12_000, 1024), dtype=np.float32)
+binarizer = bi.LSHBinarizer(20_000).fit(X[:10])
+interrupted_by(KeyboardInterrupt, lambda: binarizer.encode(X, threads={threads}))
+assert len(binarizer.encode(X[:20])) == 20
+"""
+    )
+
+
+@POSIX
 def test_other_signals(run_python):
     output = run_python(
         LONG

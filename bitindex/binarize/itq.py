@@ -41,10 +41,10 @@ class ITQBinarizer(ProjectionBinarizer):
 
     Notes
     -----
-    A round takes 4 n_train n_bits^2 operations. Rows fewer than dimensions, constant columns and
-    equal rows leave axes without variance, which any orthonormal ones stand for. Learning uses
-    NumPy's linear algebra, whose last bits differ between machines; what one fitted object encodes
-    does not.
+    A round takes 4 n_train n_bits^2 operations and a singular value decomposition. Rows fewer than
+    dimensions, constant columns and equal rows leave axes without variance, which any orthonormal
+    ones stand for. Learning uses NumPy's linear algebra, whose last bits differ between machines;
+    what one fitted object encodes does not.
 
     Source: Gong & Lazebnik, "Iterative quantization: a Procrustean approach to learning binary
     codes", CVPR 2011.
@@ -91,7 +91,7 @@ class ITQBinarizer(ProjectionBinarizer):
         self._check_params()
         rows = sample_rows(X, self.n_train, self.random_state)
         n_dims = rows.shape[1]
-        n_bits = n_dims if self.n_bits is None else self.n_bits
+        n_bits = n_dims if self.n_bits is None else int(self.n_bits)
         if n_bits > n_dims:
             raise ValueError(f"n_bits must be <= {n_dims}, the dimensions of X, got {n_bits}")
         center = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -99,7 +99,7 @@ class ITQBinarizer(ProjectionBinarizer):
         axes = _principal_axes(directions, n_bits)
         generator = np.random.default_rng(self.random_state)
         start = np.linalg.qr(generator.standard_normal((n_bits, n_bits)))[0]
-        rotation = _fitted_rotation(directions @ axes, start, self.n_iter)
+        rotation = _fitted_rotation(directions @ axes, start.astype(np.float32), self.n_iter)
         self.center_ = center
         self.matrix_ = np.ascontiguousarray(axes @ rotation, dtype=np.float32)
         self.n_features_in_, self.n_bits_ = n_dims, n_bits
@@ -122,18 +122,18 @@ def _principal_axes(directions: npt.NDArray[np.float32], n_axes: int) -> npt.NDA
 
 
 def _fitted_rotation(
-    components: npt.NDArray[np.float32], rotation: npt.NDArray[np.float64], n_iter: int
+    components: npt.NDArray[np.float32], rotation: npt.NDArray[np.float32], n_iter: int
 ) -> npt.NDArray[np.float32]:
     """Return the rotation R that lowers |sign(Z R) - Z R|^2, by turns with the signs."""
     scale = np.abs(components).max() or np.float32(1)
     scaled = components / scale
     before: npt.NDArray[np.bool_] | None = None
     for _ in range(n_iter):
-        positive = scaled @ rotation.astype(np.float32) > 0
+        positive = scaled @ rotation > 0
         if before is not None and np.array_equal(positive, before):
             break
         before = positive
         signs = np.where(positive, np.float32(1), np.float32(-1))
-        left, _, right = np.linalg.svd((scaled.T @ signs).astype(np.float64))
+        left, _, right = np.linalg.svd(scaled.T @ signs)
         rotation = left @ right
-    return rotation.astype(np.float32)
+    return rotation

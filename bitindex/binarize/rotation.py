@@ -118,7 +118,7 @@ class RotationBinarizer(Binarizer):
         self.center_ = mean if self.center else np.zeros_like(mean)
         self.signs_ = np.where(positive, np.float32(1), np.float32(-1))
         self.n_features_in_ = len(mean)
-        self.n_bits_ = len(mean) * self.bits_per_dim
+        self.n_bits_ = len(mean) * int(self.bits_per_dim)
         return self
 
     def query_weights(self, directions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -31,7 +31,7 @@ void project(const RowWork& work, const float* rows, size_t n_rows, size_t n_dim
     parts.push_back({n_whole, n_columns - n_whole, panels.data(), panels.n_panels(),
                      panels.panel_stride(), kPanel});
 
-  for_each_part(work, n_rows, n_dims, [&](size_t first, size_t n) {
+  for_each_part(work, n_rows, std::max(n_dims, n_columns), [&](size_t first, size_t n) {
     std::vector<float> centered, sums;
     const float* here = rows + first * n_dims;
     if (center != nullptr) {

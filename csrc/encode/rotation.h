@@ -1,8 +1,9 @@
 // A random rotation that takes d log d operations instead of d^2, for any number of dimensions d.
 //
 // Four rounds of random signs and a Walsh-Hadamard transform over the largest power of two p of
-// coordinates that d holds, the leading p and the trailing p in turns, so that codes need no
-// padding (for a power of two both are all of them). Every round is orthogonal: H H^T = p I.
+// coordinates that d holds. Where that is not all of them, codes still need no padding: the leading
+// and the trailing p take turns, and after two rounds the second and the last quarter change
+// places, because these windows may share few coordinates. All of this is orthogonal: H H^T = p I.
 // Source: Ailon & Chazelle, "The fast Johnson-Lindenstrauss transform", 2009.
 #pragma once
 
@@ -24,11 +25,14 @@ class Rotation {
   void apply(float* x) const noexcept;
 
  private:
-  // Multiplies by factors and transforms n coordinates from `first` on; n = 1 transforms none.
+  // Multiplies by factors and transforms n coordinates from `first` on, of which n = 1 stays as it
+  // is. Without factors it lets the quarters change places.
   struct Step {
     size_t first, n;
     std::vector<float> factors;
   };
+
+  void add_step(size_t first, size_t n, const float* signs);
 
   const KernelTable& kernels_;
   size_t n_dims_;
