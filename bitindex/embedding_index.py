@@ -15,7 +15,7 @@ from bitindex._border import (
     as_code_rows,
     as_count,
     as_filter,
-    as_ratio,
+    as_oversample,
     as_threads,
 )
 from bitindex._core import Index as CompiledIndex
@@ -220,7 +220,7 @@ class EmbeddingIndex(RowIndex):
         self,
         Q: object,
         k: SupportsIndex = 10,
-        oversample: float = 4,
+        oversample: float | Literal["auto"] = 4,
         filter: Filter = None,
         threads: SupportsIndex | None = None,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
@@ -232,8 +232,10 @@ class EmbeddingIndex(RowIndex):
             One query a row; one dimension is one query.
         k : int
             Results per query, >= 0; may exceed the number of rows.
-        oversample : float
+        oversample : float or "auto"
             With `rescore`, the best ``oversample * k`` rows by code are scored again; >= 1.
+            "auto" goes on, for each query, until no other row is likely to be among the k most
+            similar: see Notes.
         filter : optional
             Which ids may be returned: a bool mask over ids, an array, list or set of allowed ids,
             a range or a slice of ids. See :meth:`FlatIndex.search`.
@@ -258,10 +260,29 @@ class EmbeddingIndex(RowIndex):
         Notes
         -----
         Thread safe; the GIL is released, and Ctrl-C stops the call.
+
+        ``oversample="auto"`` measures how far estimates are off on the rows that it has scored
+        again, at least ``max(2 * k, 32)``, and stops where the next row would have to be 3.25
+        standard deviations better than expected. On text, word and image vectors it kept 99.8 %
+        of what scoring all candidates again finds; it promises no more than that, and candidates
+        end at ``128 * k + 1024``. It collects ``16 * k + 128`` of them first, which costs as much
+        scanning as oversample=16 or more does, and searches again for queries that need more.
         """
+        scores, ids, _ = self._search(Q, k, oversample, filter, threads)
+        return scores, ids
+
+    def _search(
+        self,
+        Q: object,
+        k: SupportsIndex,
+        oversample: float | Literal["auto"],
+        filter: Filter = None,
+        threads: SupportsIndex | None = None,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Search, and also return how many rows were scored again for each query, shape (nq,)."""
         core = self._core
         n_results = as_count(k, "k", 0)
-        n_candidates = n_results * as_ratio(oversample, "oversample", 1.0)
+        ratio = as_oversample(oversample)
         rows = as_embeddings(Q, self._binarizer.n_features_in_, "Q")
         queries = self._similarity.prepare(rows)
         estimates = self._similarity.queries(self._binarizer, queries)
@@ -271,7 +292,9 @@ class EmbeddingIndex(RowIndex):
             magnitudes=estimates.magnitudes,
             constants=None if self._rescore else estimates.constants,
             k=n_results,
-            n_candidates=math.ceil(min(n_candidates, _MOST_CANDIDATES)),
+            n_candidates=(
+                None if ratio is None else math.ceil(min(n_results * ratio, _MOST_CANDIDATES))
+            ),
             vector_queries=queries if self._rescore else None,
             squared_l2=self._similarity.squared_l2,
             filter=as_filter(filter),
