@@ -54,7 +54,7 @@ size_t rescore_one(const Scan& scan, const VectorScore& score, const NearerFirst
 CandidateLimits adaptive_candidates(size_t k) noexcept {
   // Beyond, k is that of no index and the products would overflow.
   k = std::min(k, size_t{1} << 32);
-  return {16 * k + 128, 128 * k + 1024};
+  return {24 * k + 128, 128 * k + 1024};
 }
 
 std::vector<size_t> adaptive_rescore(const Scan& scan, const VectorScore& score, size_t k,

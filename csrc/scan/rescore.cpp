@@ -6,6 +6,19 @@
 #include "scan/thread_pool.h"
 
 namespace bitindex {
+namespace {
+
+// Rows lie far apart, and no CPU can tell where the next one is. Once it reads a row, it goes on by
+// itself.
+constexpr size_t kRowsAhead = 4;
+constexpr size_t kBytesAhead = 256;
+
+void prefetch(const uint8_t* bytes, size_t n) {
+  constexpr size_t kLine = 64;
+  for (size_t i = 0; i < std::min(n, kBytesAhead); i += kLine) __builtin_prefetch(bytes + i);
+}
+
+}  // namespace
 
 size_t VectorLayout::row_bytes() const noexcept {
   if (n_dims == 0) return 0;
@@ -26,7 +39,9 @@ void VectorScore::score(size_t q, const Candidate* candidates, size_t n,
   const float* query = queries_.queries + q * d;
   const auto kernel =
       queries_.squared_l2 ? kernels_.squared_l2[layout_.type] : kernels_.dot[layout_.type];
+  const size_t row_bytes = layout_.row_bytes();
   for (size_t i = 0; i < n; ++i) {
+    if (i + kRowsAhead < n) prefetch(vectors_.row(candidates[i + kRowsAhead].row()), row_bytes);
     const uint32_t row = candidates[i].row();
     const uint8_t* vector = vectors_.row(row);
     float scale = 1.0f;
