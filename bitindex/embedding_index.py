@@ -262,13 +262,13 @@ class EmbeddingIndex(RowIndex):
         Thread safe; the GIL is released, and Ctrl-C stops the call.
 
         ``oversample="auto"`` learns from the rows that it has scored again, at least
-        ``max(2 * k, 32)``, how far estimates are off, and stops where the next row would have to
-        be 3.25 standard deviations better than expected. On text, word and image vectors it lost
-        at most .002 of the recall of scoring all candidates again with one bit a dimension,
-        .0025 with half a bit; more cannot be promised. It scores at most ``128 * k + 1024`` rows.
-        To collect that many costs: it takes about as long as oversample=16, but for queries that
-        need more than ``24 * k + 128`` rows, which are searched twice. Results do not depend on
-        threads, the instruction set or the other queries.
+        ``max(2 * k, 32)`` and at most ``128 * k + 1024``, how far estimates are off, and stops
+        where the next row would have to be 3.5 standard deviations better than expected. On text,
+        word and image vectors float queries lost at most .002 of the recall of scoring all
+        candidates again, binary queries .01; more cannot be promised. It takes up to 1.4 times as
+        long as ``oversample=16``, and longer for codes so short that many queries need more than
+        ``24 * k + 128`` rows: these are searched for twice. Results do not depend on threads, the
+        instruction set or the other queries.
         """
         scores, ids, _ = self._search(Q, k, oversample, filter, threads)
         return scores, ids

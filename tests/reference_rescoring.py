@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FIRST_ROWS, BATCH_ROWS, BATCH_SHARE, SPREADS = 32, 16, 8, 3.25
+FIRST_ROWS, BATCH_ROWS, BATCH_SHARE, SPREADS = 32, 16, 8, 3.5
 
 
 def first_limit(k):

@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kMinFitted = 32;
 constexpr size_t kMinBatch = 16;
 constexpr size_t kBatchShare = 8;  // a batch is an eighth of the rows before it
-constexpr double kSpreads = 3.25;
+constexpr double kSpreads = 3.5;
 
 void score_in_parts(const Scan& scan, const VectorScore& score, size_t q,
                     const Candidate* candidates, size_t n, Candidate* exact) {
