@@ -60,6 +60,7 @@ format: $(VENV)/.with-lint ## put Python and C++ into the common form
 # SOURCE="...": what they are.
 bench: $(VENV)/.with-bench ## measure, and put the figures into README.md and docs/roofline.md
 	$(BIN)/python bench/quality_scifact.py
+	$(BIN)/python bench/rescoring.py
 	$(BIN)/python bench/search_flat.py
 	$(BIN)/python bench/search_memory.py
 	$(BIN)/python bench/search_sets.py $(if $(FINGERPRINTS),--fingerprints "$(FINGERPRINTS)") \

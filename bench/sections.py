@@ -22,6 +22,27 @@ def quality_section(document: Document) -> str:
     )
 
 
+def rescoring_section(document: Document) -> str:
+    arguments = document["arguments"]
+    rows = [
+        (
+            str(row["k"]),
+            row["oversample"],
+            f"{row['recall']:.3f}",
+            *(f"{row['rescored'][figure]:,.0f}" for figure in ("mean", "median", "95 %")),
+            f"{row['rate']['median']:,.0f}",
+        )
+        for row in document["results"]
+    ]
+    headers = ("k", "oversample", "recall", "rows rescored", "median", "95 %", "queries/s")
+    return (
+        f"**What rescoring takes**: {arguments['queries']} queries at once, one thread, "
+        f"{arguments['documents']:,} documents, signs with "
+        f"{arguments['rescore']}\nvectors; the number of rows fixed, or found for each query.\n\n"
+        + markdown_table(headers, rows)
+    )
+
+
 def flat_section(document: Document) -> str:
     arguments, results = document["arguments"], document["results"]
     means = results["geometric_means"]
@@ -197,6 +218,7 @@ def roofline_table(document: Document) -> str:
 
 SECTIONS: dict[str, Callable[[Document], str]] = {
     "quality_scifact": quality_section,
+    "rescoring": rescoring_section,
     "search_flat": flat_section,
     "search_memory": memory_section,
     "search_sets": sets_section,

@@ -160,6 +160,15 @@ def as_ratio(value: SupportsFloat, name: str, least: float) -> float:
     return number
 
 
+def as_oversample(value: SupportsFloat | str) -> float | None:
+    """Return how many candidates a result to score again, or None for "auto"."""
+    if not isinstance(value, str):
+        return as_ratio(value, "oversample", 1.0)
+    if value != "auto":
+        raise ValueError(f"oversample must be a number or 'auto', got {value!r}")
+    return None
+
+
 def as_threads(threads: SupportsIndex | None) -> int:
     """Return a number of threads for the core, where 0 means the default."""
     return 0 if threads is None else as_count(threads, "threads", 1)

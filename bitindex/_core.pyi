@@ -62,12 +62,12 @@ class Index:
         magnitudes: _Floats | None,
         constants: _Floats | None = None,
         k: int,
-        n_candidates: int,
+        n_candidates: int | None,
         vector_queries: _Floats | None,
         squared_l2: bool,
         filter: _Filter,
         threads: int,
-    ) -> tuple[_Floats, _Ids]: ...
+    ) -> tuple[_Floats, _Ids, npt.NDArray[np.int64]]: ...
     def compact(self) -> None: ...
     def columns(self) -> list[_Bytes]: ...
     def restore(

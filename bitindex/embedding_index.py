@@ -15,7 +15,7 @@ from bitindex._border import (
     as_code_rows,
     as_count,
     as_filter,
-    as_ratio,
+    as_oversample,
     as_threads,
 )
 from bitindex._core import Index as CompiledIndex
@@ -221,7 +221,7 @@ class EmbeddingIndex(RowIndex):
         self,
         Q: object,
         k: SupportsIndex = 10,
-        oversample: float = 4,
+        oversample: float | Literal["auto"] = 4,
         filter: Filter = None,
         threads: SupportsIndex | None = None,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
@@ -233,8 +233,10 @@ class EmbeddingIndex(RowIndex):
             One query a row; one dimension is one query.
         k : int
             Results per query, >= 0; may exceed the number of rows.
-        oversample : float
+        oversample : float or "auto"
             With `rescore`, the best ``oversample * k`` rows by code are scored again; >= 1.
+            "auto" goes on, for each query, until no other row is likely to be among the k most
+            similar (see Notes). Without `rescore` it changes nothing.
         filter : optional
             Which ids may be returned: a bool mask over ids, an array, list or set of allowed ids,
             a range or a slice of ids. See :meth:`FlatIndex.search`.
@@ -259,10 +261,31 @@ class EmbeddingIndex(RowIndex):
         Notes
         -----
         Thread safe; the GIL is released, and Ctrl-C stops the call.
+
+        ``oversample="auto"`` learns from the rows that it has scored again, at least
+        ``max(2 * k, 32)`` and at most ``128 * k + 1024``, how far estimates are off, and stops
+        where the next row would have to be 3.5 standard deviations better than expected. On text,
+        word and image vectors float queries lost at most .002 of the recall of scoring all
+        candidates again, binary queries .01; more cannot be promised. It takes up to 1.4 times as
+        long as ``oversample=16``, and longer for codes so short that many queries need more than
+        ``24 * k + 128`` rows: these are searched for twice. Results do not depend on threads, the
+        instruction set or the other queries.
         """
+        scores, ids, _ = self._search(Q, k, oversample, filter, threads)
+        return scores, ids
+
+    def _search(
+        self,
+        Q: object,
+        k: SupportsIndex,
+        oversample: float | Literal["auto"],
+        filter: Filter = None,
+        threads: SupportsIndex | None = None,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Search, and also return how many rows were scored again for each query, shape (nq,)."""
         core = self._core
         n_results = as_count(k, "k", 0)
-        n_candidates = n_results * as_ratio(oversample, "oversample", 1.0)
+        ratio = as_oversample(oversample)
         rows = as_embeddings(Q, self._binarizer.n_features_in_, "Q")
         queries = self._similarity.prepare(rows)
         estimates = self._similarity.queries(self._binarizer, queries)
@@ -272,7 +295,9 @@ class EmbeddingIndex(RowIndex):
             magnitudes=estimates.magnitudes,
             constants=None if self._rescore else estimates.constants,
             k=n_results,
-            n_candidates=math.ceil(min(n_candidates, _MOST_CANDIDATES)),
+            n_candidates=(
+                None if ratio is None else math.ceil(min(n_results * ratio, _MOST_CANDIDATES))
+            ),
             vector_queries=queries if self._rescore else None,
             squared_l2=self._similarity.squared_l2,
             filter=as_filter(filter),

@@ -133,7 +133,7 @@ def test_float_queries(metric, isa, bit_order, use_isa):
         queries[1] *= rng.random(levels.shape[1]) < 0.05
         queries[2] = 0
         weights = level_weights(queries, bits_per_dim(metric)).astype(np.float32)
-        scores, ids = index.search_estimates(
+        scores, ids, _ = index.search_estimates(
             weights=weights,
             signs=None,
             magnitudes=None,

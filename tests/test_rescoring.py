@@ -164,13 +164,16 @@ def test_oversample_candidates_are_scored_again(oversample):
 @pytest.mark.parametrize(
     ("oversample", "error"),
     [
+        (0.5, ValueError),
         (0.999, ValueError),
         (0, ValueError),
         (-4, ValueError),
         (np.nan, ValueError),
         (np.inf, ValueError),
         (10**400, ValueError),
-        ("4", TypeError),
+        ("4", ValueError),
+        ("foo", ValueError),
+        ("", ValueError),
         (None, TypeError),
         (True, TypeError),
         (1j, TypeError),

@@ -56,7 +56,7 @@ py::tuple search(const Index& index, const Bytes& queries, size_t k, const Filte
   const size_t n = rows_of(queries, index.layout().n_bytes(), "queries");
   const SearchOptions options = search_options(filter, threads);
   Ids ids = new_array<int64_t>({n, k});
-  ResultRows results{ids.mutable_data(), nullptr, nullptr};
+  ResultRows results{ids.mutable_data(), nullptr, nullptr, nullptr};
   py::array distances;
   if (index.metric().integer_distances) {
     auto integers = new_array<int32_t>({n, k});
@@ -92,7 +92,8 @@ py::tuple range_search(const Index& index, const Bytes& queries, float radius, c
 py::tuple search_estimates(const Index& index, const OptionalArray<float>& weights,
                            const OptionalArray<uint8_t>& signs,
                            const OptionalArray<float>& magnitudes,
-                           const OptionalArray<float>& constants, size_t k, size_t n_candidates,
+                           const OptionalArray<float>& constants, size_t k,
+                           std::optional<size_t> n_candidates,
                            const OptionalArray<float>& vector_queries, bool squared_l2,
                            const Filter& filter, size_t threads) {
   const IndexLayout& layout = index.layout();
@@ -111,13 +112,15 @@ py::tuple search_estimates(const Index& index, const OptionalArray<float>& weigh
 
   Ids ids = new_array<int64_t>({queries.n, k});
   auto scores = new_array<float>({queries.n, k});
-  const ResultRows results{ids.mutable_data(), nullptr, scores.mutable_data()};
+  auto n_rescored = new_array<int64_t>({queries.n});
+  const ResultRows results{ids.mutable_data(), nullptr, scores.mutable_data(),
+                           n_rescored.mutable_data()};
   {
     const GilRelease no_gil;
     index.search_estimates(queries, k, n_candidates, vector_queries ? &rescoring : nullptr, options,
                            results);
   }
-  return py::make_tuple(scores, ids);
+  return py::make_tuple(scores, ids, n_rescored);
 }
 
 Bytes get(const Index& index, const Ids& ids) {

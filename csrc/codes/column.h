@@ -17,7 +17,10 @@ class Column {
   size_t n_rows() const noexcept { return n_rows_; }
   const uint8_t* data() const noexcept { return data_; }
   const uint8_t* row(size_t i) const noexcept { return data_ + i * width_; }
-  const float* floats() const noexcept { return reinterpret_cast<const float*>(data_); }
+  // Null where rows have no value here.
+  const float* floats() const noexcept {
+    return width_ == 0 ? nullptr : reinterpret_cast<const float*>(data_);
+  }
 
   // Memory of its own, in bytes; borrowed rows count as none.
   size_t memory_bytes() const noexcept { return capacity_ * width_; }

@@ -7,7 +7,6 @@
 
 #include "kernels/dispatch.h"
 #include "scan/thread_pool.h"
-#include "tables/estimate.h"
 
 namespace bitindex {
 namespace {
@@ -45,10 +44,6 @@ uint8_t padding_mask(size_t n_bits, bool big_endian) {
   const unsigned used = n_bits % 8;
   if (used == 0) return 0;
   return static_cast<uint8_t>(big_endian ? 0xffu >> used : 0xffu << used);
-}
-
-const float* floats_or_null(const Column& column) {
-  return column.width() == 0 ? nullptr : column.floats();
 }
 
 }  // namespace
@@ -152,7 +147,7 @@ auto Index::with_scan(const SearchOptions& options, Find find) const {
 
 std::unique_ptr<Score> Index::metric_score(const uint8_t* queries, size_t n_queries) const {
   return metric_.score(kernels_, layout_.codes(), queries, n_queries,
-                       floats_or_null(store_.column(kRowTerms)));
+                       store_.column(kRowTerms).floats());
 }
 
 void Index::search(const uint8_t* queries, size_t n_queries, size_t k, const SearchOptions& options,
@@ -184,24 +179,16 @@ WithinResult Index::range_search(const uint8_t* queries, size_t n_queries, float
   });
 }
 
-void Index::search_estimates(const EstimateQueries& queries, size_t k, size_t n_candidates,
-                             const VectorQueries* rescoring, const SearchOptions& options,
-                             const ResultRows& results) const {
+void Index::search_estimates(const EstimateQueries& queries, size_t k,
+                             std::optional<size_t> n_candidates, const VectorQueries* rescoring,
+                             const SearchOptions& options, const ResultRows& results) const {
   with_scan(options, [&](const Scan& scan) {
-    const EstimateTerms terms = {floats_or_null(store_.column(kScales)),
-                                 floats_or_null(store_.column(kOffsets)), queries.constants};
-    std::unique_ptr<Score> score;
-    if (queries.weights != nullptr)
-      score = std::make_unique<WeightScore>(queries.weights, queries.n, layout_.codes(), terms);
-    else
-      score = std::make_unique<SignScore>(queries.signs, queries.magnitudes, queries.n,
-                                          layout_.n_bits, terms);
-    const size_t wanted = rescoring != nullptr ? std::max(k, n_candidates) : k;
-    const size_t found = std::min(k == 0 ? 0 : wanted, scan.filter.n_allowed());
-    CandidateLists lists = find_nearest(scan, *score, queries.n, found);
-    if (rescoring != nullptr)
-      rescore(scan, store_.column(kVectors), layout_.vectors, *rescoring, k, lists);
+    std::vector<size_t> n_rescored(queries.n, 0);
+    const CandidateLists lists =
+        find_similar(scan, queries, k, n_candidates, rescoring, n_rescored);
     write_results(lists, k, true, results);
+    if (results.n_rescored != nullptr)
+      std::copy(n_rescored.begin(), n_rescored.end(), results.n_rescored);
   });
 }
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ struct ResultRows {
   int64_t* ids;
   int32_t* integers;  // one of the two is null
   float* fractions;
+  int64_t* n_rescored;  // of each query, how many rows were scored by their vectors; or null
 };
 
 struct WithinResult {
@@ -106,10 +108,10 @@ class Index {
   WithinResult range_search(const uint8_t* queries, size_t n_queries, float radius,
                             const SearchOptions& options) const;
   // The k most similar rows by estimate; with `rescoring`, the best n_candidates by estimate are
-  // scored again from their stored vectors.
-  void search_estimates(const EstimateQueries& queries, size_t k, size_t n_candidates,
-                        const VectorQueries* rescoring, const SearchOptions& options,
-                        const ResultRows& results) const;
+  // scored again from their stored vectors, or as many as each query needs.
+  void search_estimates(const EstimateQueries& queries, size_t k,
+                        std::optional<size_t> n_candidates, const VectorQueries* rescoring,
+                        const SearchOptions& options, const ResultRows& results) const;
 
   // For saving: columns of a compacted index. Valid until the next write.
   const RowStore& store() const noexcept { return store_; }
@@ -130,6 +132,10 @@ class Index {
   std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
   template <class Find>
   auto with_scan(const SearchOptions& options, Find find) const;
+  CandidateLists find_estimates(const Scan& scan, const EstimateQueries& queries, size_t n) const;
+  CandidateLists find_similar(const Scan& scan, const EstimateQueries& queries, size_t k,
+                              std::optional<size_t> n_candidates, const VectorQueries* rescoring,
+                              std::vector<size_t>& n_rescored) const;
   void write_results(const CandidateLists& lists, size_t k, bool similarities,
                      const ResultRows& results) const;
 

@@ -6,6 +6,19 @@
 #include "scan/thread_pool.h"
 
 namespace bitindex {
+namespace {
+
+// Rows lie far apart, and no CPU can tell where the next one is. Once it reads a row, it goes on by
+// itself.
+constexpr size_t kRowsAhead = 4;
+constexpr size_t kBytesAhead = 256;
+
+void prefetch(const uint8_t* bytes, size_t n) {
+  constexpr size_t kLine = 64;
+  for (size_t i = 0; i < std::min(n, kBytesAhead); i += kLine) __builtin_prefetch(bytes + i);
+}
+
+}  // namespace
 
 size_t VectorLayout::row_bytes() const noexcept {
   if (n_dims == 0) return 0;
@@ -20,31 +33,35 @@ size_t VectorLayout::row_bytes() const noexcept {
   return 0;
 }
 
-void rescore(const Scan& scan, const Column& vectors, const VectorLayout& layout,
-             const VectorQueries& queries, size_t k, CandidateLists& lists) {
-  const size_t d = layout.n_dims;
-  const auto similarity = [&](const float* query, uint32_t row) {
-    const uint8_t* vector = vectors.row(row);
+void VectorScore::score(size_t q, const Candidate* candidates, size_t n,
+                        Candidate* exact) const noexcept {
+  const size_t d = layout_.n_dims;
+  const float* query = queries_.queries + q * d;
+  const auto kernel =
+      queries_.squared_l2 ? kernels_.squared_l2[layout_.type] : kernels_.dot[layout_.type];
+  const size_t row_bytes = layout_.row_bytes();
+  for (size_t i = 0; i < n; ++i) {
+    if (i + kRowsAhead < n) prefetch(vectors_.row(candidates[i + kRowsAhead].row()), row_bytes);
+    const uint32_t row = candidates[i].row();
+    const uint8_t* vector = vectors_.row(row);
     float scale = 1.0f;
-    if (layout.type == kInt8) std::memcpy(&scale, vector + d, sizeof scale);
-    return queries.squared_l2 ? -scan.kernels.squared_l2[layout.type](query, vector, scale, d)
-                              : scan.kernels.dot[layout.type](query, vector, scale, d);
-  };
-  // A task is a part of one query's candidates, so that a single query uses all threads too.
-  constexpr size_t kPart = 256;
+    if (layout_.type == kInt8) std::memcpy(&scale, vector + d, sizeof scale);
+    const float value = kernel(query, vector, scale, d);
+    exact[i] = {queries_.squared_l2 ? value : -value, row};
+  }
+}
+
+void rescore(const Scan& scan, const VectorScore& score, size_t k, CandidateLists& lists) {
   struct Task {
-    size_t q, first, last;
+    size_t q, first, n;
   };
   std::vector<Task> tasks;
   for (size_t q = 0; q < lists.size(); ++q)
-    for (size_t first = 0; first < lists[q].size(); first += kPart)
-      tasks.push_back({q, first, std::min(lists[q].size(), first + kPart)});
+    for (size_t first = 0; first < lists[q].size(); first += kRescoredPerTask)
+      tasks.push_back({q, first, std::min(lists[q].size() - first, kRescoredPerTask)});
   run_tasks(tasks.size(), scan.n_threads, scan.cancel, [&](size_t i) {
-    const Task& task = tasks[i];
-    for (size_t c = task.first; c < task.last; ++c) {
-      Candidate& candidate = lists[task.q][c];
-      candidate = {-similarity(queries.queries + task.q * d, candidate.row()), candidate.row()};
-    }
+    Candidate* candidates = lists[tasks[i].q].data() + tasks[i].first;
+    score.score(tasks[i].q, candidates, tasks[i].n, candidates);
   });
   const NearerFirst nearer_first(scan.store.ids());
   for (std::vector<Candidate>& list : lists) {

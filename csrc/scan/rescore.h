@@ -21,8 +21,27 @@ struct VectorQueries {
   bool squared_l2;       // similarity is minus the squared distance, else the dot product
 };
 
-// Replaces each candidate's key by minus its similarity, and keeps the k nearest of each list.
-void rescore(const Scan& scan, const Column& vectors, const VectorLayout& layout,
-             const VectorQueries& queries, size_t k, CandidateLists& lists);
+// Exact keys of rows: minus the similarity of their vectors.
+class VectorScore {
+ public:
+  VectorScore(const KernelTable& kernels, const Column& vectors, const VectorLayout& layout,
+              const VectorQueries& queries)
+      : kernels_(kernels), vectors_(vectors), layout_(layout), queries_(queries) {}
+
+  // Gives n candidates of query q their exact keys; `exact` may be `candidates`.
+  void score(size_t q, const Candidate* candidates, size_t n, Candidate* exact) const noexcept;
+
+ private:
+  const KernelTable& kernels_;
+  const Column& vectors_;
+  const VectorLayout& layout_;
+  const VectorQueries& queries_;
+};
+
+// Candidates of a task: parts of a list, so that a single query uses all threads too.
+constexpr size_t kRescoredPerTask = 256;
+
+// Replaces each candidate's key by the exact one, and keeps the k nearest of each list.
+void rescore(const Scan& scan, const VectorScore& score, size_t k, CandidateLists& lists);
 
 }  // namespace bitindex
