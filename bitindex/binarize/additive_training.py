@@ -90,6 +90,19 @@ def score_metric(directions: Floats, center: Floats, seed: int) -> ScoreMetric:
     return ScoreMetric(weights.astype(np.float32), _ALONG_SHARE * shares / scale, along_center)
 
 
+def _stage_sizes(n_bits: int, n_dims: int) -> list[int]:
+    """Return how many bits each stage of the first codes has.
+
+    One stage for one bit a dimension; from two bits on, stages of a quarter of the dimensions, so
+    that directions of large variance get more bits.
+    """
+    quarter = -(-n_dims // 4)
+    sizes = [min(n_bits, max(quarter, min(n_dims, 2 * n_dims - n_bits)))]
+    while sum(sizes) < n_bits:
+        sizes.append(min(quarter, n_bits - sum(sizes)))
+    return sizes
+
+
 class DecoderTraining:
     """Alternates between the best codes for a decoder and the best decoder for the codes."""
 
@@ -108,10 +121,8 @@ class DecoderTraining:
         n_rows, n_dims = self._directions.shape
         root = np.linalg.cholesky(self.metric.weights.astype(np.float64))
         left = (self._directions @ root).astype(np.float32)
-        stage_bits = n_dims if self._n_bits <= n_dims else max(-(-n_dims // 4), self._n_bits // 32)
         signs, decoders = [], []
-        for first in range(0, self._n_bits, stage_bits):
-            n_bits = min(stage_bits, self._n_bits - first)
+        for n_bits in _stage_sizes(self._n_bits, n_dims):
             axes = np.linalg.eigh((left.T @ left).astype(np.float64))[1][:, ::-1][:, :n_bits]
             turn = np.linalg.qr(generator.standard_normal((n_bits, n_bits)))[0]
             axes = (axes @ turn).astype(np.float32)
