@@ -57,7 +57,7 @@ def save_plot(result: TuneResult, path: str | PathLike[str]) -> None:
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("bytes a vector")
-    axes.set_ylabel(f"recall@{best.recipe.k} among {result.n_base:,} rows")
+    axes.set_ylabel(f"recall@{best.recipe.k} among {result.n_rows:,} rows")
     axes.legend(loc="lower right")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)

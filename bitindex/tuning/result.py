@@ -21,18 +21,22 @@ class Trial:
     bytes_per_vector : int
         Code, factors and rescoring vector, without ids.
     recall : float
-        Mean share, from 0 to 1, of the true k nearest that are among the first k found.
+        Mean share, from 0 to 1, of the true k nearest that are among the first k found; where
+        the sample is not all of the data, an estimate for all of it.
     standard_error : float
         Of the recall, from the spread of the queries.
+    rescored : float
+        Vectors that were scored again, per query; 0 without rescoring.
     microseconds : float
-        Time of a query on the sample, where all queries are given at once: median of a few runs.
-        It grows with the rows, and is the only figure that another run does not repeat.
+        Time of a query among the rows of the sample, all queries given at once: one run, after
+        one that warms up. It grows with the rows, and another run gives another time.
     """
 
     recipe: Recipe
     bytes_per_vector: int
     recall: float
     standard_error: float
+    rescored: float
     microseconds: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,8 +56,13 @@ class TuneResult:
     budget_bytes : int or None
     n_base, n_queries : int
         Rows of the sample that were searched, and queries.
-    n_rows, n_dims : int
-        Rows of the data, those outside the sample included, and their dimensions.
+    n_rows : int
+        Rows of the data beside the queries, those outside the sample included.
+    n_nearest : int
+        How many true neighbours were looked for in the sample: recall@n_nearest among ``n_base``
+        rows stands for recall@k among ``n_rows``.
+    n_dims : int
+        Dimensions of the embeddings.
     left_out : dict of str to str
         Binarizers that refused the sample, and why.
     """
@@ -64,6 +73,7 @@ class TuneResult:
     n_base: int
     n_queries: int
     n_rows: int
+    n_nearest: int
     n_dims: int
     left_out: dict[str, str]
 
@@ -86,12 +96,12 @@ class TuneResult:
     def best_trial(self) -> Trial:
         """The trial of the fewest bytes that reaches the target, or else of the highest recall.
 
-        Among equals the one with the least oversampling.
+        Among equals the one that rescores least.
         """
         reaching = [trial for trial in self.table if trial.recall >= self.target_recall]
         if reaching:
-            return min(reaching, key=lambda t: (t.bytes_per_vector, _rescored(t), -t.recall))
-        return min(self.table, key=lambda t: (-t.recall, t.bytes_per_vector, _rescored(t)))
+            return min(reaching, key=lambda t: (t.bytes_per_vector, t.rescored, -t.recall))
+        return min(self.table, key=lambda t: (-t.recall, t.bytes_per_vector, t.rescored))
 
     @property
     def best(self) -> Recipe:
@@ -110,6 +120,7 @@ class TuneResult:
             "n_dims": self.n_dims,
             "n_base": self.n_base,
             "n_queries": self.n_queries,
+            "n_nearest": self.n_nearest,
             "target_recall": self.target_recall,
             "budget_bytes": self.budget_bytes,
             "reached": self.reached,
@@ -133,9 +144,13 @@ class TuneResult:
 
     def _heading(self) -> str:
         error = max(trial.standard_error for trial in self.table)
+        best = self.best
+        what = f"recall@{best.k} among {self.n_rows:,} rows"
+        if self.n_base < self.n_rows:
+            what += f", estimated by recall@{self.n_nearest} among {self.n_base:,} of them"
         return (
-            f"{self.n_queries:,} queries on {self.n_base:,} of {self.n_rows:,} rows, "
-            f"{self.n_dims:,} dimensions, {self.best.similarity}; "
+            f"{what}\n"
+            f"{self.n_queries:,} queries, {self.n_dims:,} dimensions, {best.similarity}; "
             f"standard error of a recall: up to {error:.3f}"
         )
 
@@ -151,12 +166,8 @@ class TuneResult:
         )
 
 
-def _rescored(trial: Trial) -> float:
-    return trial.recipe.oversample or 0.0
-
-
 def _bytes_then_recall(trial: Trial) -> tuple[float, float, float]:
-    return trial.bytes_per_vector, -trial.recall, _rescored(trial)
+    return trial.bytes_per_vector, -trial.recall, trial.rescored
 
 
 def _table(trials: Sequence[Trial], best: Trial) -> str:
@@ -165,7 +176,7 @@ def _table(trials: Sequence[Trial], best: Trial) -> str:
         [
             (
                 f"{'*' if trial is best else ' '} {trial.recipe.method}",
-                f"{trial.recipe.oversample:g}" if trial.recipe.oversample else "",
+                "" if trial.recipe.oversample is None else str(trial.recipe.oversample),
                 f"{trial.bytes_per_vector:,}",
                 _down(trial.recall),
                 f"{trial.microseconds:,.0f}",

@@ -5,6 +5,7 @@ Each recall is that of a real search by the index that the recipe builds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -50,7 +51,7 @@ def measure(
         Some of :func:`empty_indexes`; the one that does not rescore comes first.
     split : Split
     k : int
-        Results per query.
+        Results per query that the recipe is for.
 
     Yields
     ------
@@ -63,7 +64,7 @@ def measure(
         except ValueError:  # numbers beyond float16
             continue
         index._add_rows(None, encoded | vectors)
-        for oversample in _oversamples(index, len(split.base), k):
+        for oversample in _oversamples(index, split):
             yield _trial(variant, index, oversample, split, k)
 
 
@@ -73,12 +74,12 @@ def _vectors(index: EmbeddingIndex, split: Split) -> dict[str, npt.NDArray[Any]]
     return {"vectors": stored_vectors(index._similarity.prepare(split.base), index.rescore)}
 
 
-def _oversamples(index: EmbeddingIndex, n_rows: int, k: int) -> Iterator[float | None]:
+def _oversamples(index: EmbeddingIndex, split: Split) -> Iterator[float | None]:
     if index.rescore is None:
         yield None
         return
     # Where all rows are rescored, the codes play no part, and nothing is learned about more rows.
-    yield from (oversample for oversample in OVERSAMPLES if oversample * k < n_rows)
+    yield from (ratio for ratio in OVERSAMPLES if ratio * split.k < len(split.base))
 
 
 def _trial(
@@ -93,17 +94,19 @@ def _trial(
         k=k,
         oversample=oversample,
     )
+    arguments = recipe.search_arguments | {"k": split.k}
 
     def search(queries: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-        return index.search(queries, **recipe.search_arguments)[1]
+        return index.search(queries, **arguments)[1]
 
     ids = search(split.queries)
-    recalls = recall_at_k(ids, split.true_ids, k, per_query=True)
+    recalls = recall_at_k(ids, split.true_ids, split.k, per_query=True)
     rate = queries_per_second(search, split.queries, repeats=_N_TIMED_RUNS, warmup=0).median
     return Trial(
         recipe=recipe,
         bytes_per_vector=index.bytes_per_vector,
         recall=float(recalls.mean()),
         standard_error=float(recalls.std() / np.sqrt(len(recalls))),
+        rescored=math.ceil((oversample or 0) * k),
         microseconds=1e6 / rate,
     )
