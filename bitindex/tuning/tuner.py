@@ -96,11 +96,11 @@ def tune(
     --------
     >>> import bitindex as bi
     >>> X = bi.datasets.load_scifact().doc_embeddings
-    >>> result = bi.tune(X, target_recall=0.9, binarizers=["sign"], n_sample=2000)
+    >>> result = bi.tune(X, target_recall=0.95, binarizers=["sign"])
     >>> result.best
     index = bi.EmbeddingIndex(bi.SignBinarizer(), similarity="cosine", rescore="int8").fit(X)
     index.add(X)
-    scores, ids = index.search(Q, k=10, oversample=8)
+    scores, ids = index.search(Q, k=10, oversample=3)
     """
     target = as_ratio(target_recall, "target_recall", 0.0)
     if not 0.0 < target <= 1.0:
