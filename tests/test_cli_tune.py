@@ -68,7 +68,7 @@ def test_the_command_prints_json(file, tmp_path, capsys):
     ],
 )
 def test_the_command_refuses(file, arguments, message, capsys):
-    assert main(["tune", file, *arguments]) == 1
+    assert main(["tune", file, "--binarizer", "sign", *arguments]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("bitindex tune: error: ")

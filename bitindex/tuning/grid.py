@@ -63,9 +63,9 @@ def variants(names: Iterable[str], n_dims: int) -> list[Variant]:
 _Tried = list[tuple[dict[str, Any], int]]
 
 
-def _bits(n_dims: int, *per_dim: float) -> _Tried:
-    """Return n_bits for some bits per dimension, in whole bytes."""
-    counts = {max(_LEAST_BITS, round(share * n_dims / 8) * 8) for share in per_dim}
+def _bits(n_dims: int, *per_dim: float, most: int = 1 << 16) -> _Tried:
+    """Return n_bits for some bits per dimension, in whole bytes where not more than ``most``."""
+    counts = {min(max(_LEAST_BITS, round(share * n_dims / 8) * 8), most) for share in per_dim}
     return [({"n_bits": n_bits}, n_bits) for n_bits in sorted(counts)]
 
 
@@ -81,7 +81,7 @@ def _bits_per_dim(n_dims: int) -> _Tried:
 _GRID: dict[str, Callable[[int], _Tried]] = {
     "sign": _thresholds,
     "lsh": lambda n_dims: _bits(n_dims, 1 / 2, 1, 2, 4),
-    "itq": lambda n_dims: [tried for tried in _bits(n_dims, 1 / 4, 1 / 2, 1) if tried[1] <= n_dims],
+    "itq": lambda n_dims: _bits(n_dims, 1 / 4, 1 / 2, 1, most=n_dims),
     "rotation": _bits_per_dim,
     "additive": lambda n_dims: _bits(n_dims, 1 / 4, 1 / 2, 1, 2, 4),
 }

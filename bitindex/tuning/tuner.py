@@ -90,7 +90,7 @@ def tune(
     best of many trials is also a lucky one: aim a little higher than you need.
 
     Cost: for each binarizer and number of bits a fit and an encoding of the sample, and 22
-    searches twice each: about three seconds for signs of 384 dimensions on two cores.
+    searches twice each; all in all about a minute for 384 dimensions on two cores.
 
     Examples
     --------
