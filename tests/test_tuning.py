@@ -372,3 +372,9 @@ def test_import_of_the_package_does_not_import_tuning(run_python):
         "print('bitindex.tuning' in sys.modules, callable(bi.tune), bi.tuning.tune is bi.tune)"
     )
     assert re.split(r"\s", printed.strip()) == ["False", "True", "True"]
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_progress(progress, capsys):
+    bi.tune(X, binarizers=["sign"], progress=progress, **DRAWN)
+    assert ("tune:" in capsys.readouterr().err) == progress

@@ -58,7 +58,7 @@ def save_plot(result: TuneResult, path: str | PathLike[str]) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("bytes a vector")
     axes.set_ylabel(f"recall@{best.recipe.k} among {result.n_rows:,} rows")
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside right upper")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)
 
