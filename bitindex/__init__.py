@@ -3,7 +3,7 @@
 ``pack``, ``unpack``, ``popcount``, ``hamming`` and ``jaccard`` work on arrays of bits;
 ``FlatIndex`` searches packed codes; ``EmbeddingIndex`` searches float embeddings through a
 binarizer such as ``SignBinarizer``; ``load`` reads what ``save`` wrote. ``bitindex.evaluate`` and
-``bitindex.datasets`` measure how good the answers are.
+``bitindex.datasets`` measure how good the answers are, and ``tune`` finds what suits your data.
 """
 
 from __future__ import annotations
@@ -27,15 +27,18 @@ from bitindex.storage import FileFormatError, load
 from bitindex.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
-    from bitindex import datasets, evaluate
+    from bitindex import datasets, evaluate, tuning
+    from bitindex.tuning import tune
 
     __version__: str
 
 
 def __getattr__(name: str) -> Any:
     # Imported when first used, so that `import bitindex` takes little longer than NumPy.
-    if name in ("datasets", "evaluate"):
+    if name in ("datasets", "evaluate", "tuning"):
         return import_module(f"bitindex.{name}")
+    if name == "tune":
+        return import_module("bitindex.tuning").tune
     if name == "__version__":
         return import_module("importlib.metadata").version("bitindex")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -62,6 +65,8 @@ __all__ = [
     # measuring
     "datasets",
     "evaluate",
+    "tuning",
+    "tune",
     # files
     "load",
     "FileFormatError",

@@ -13,7 +13,7 @@ MODULES = [
     "bitindex",
     *(module.name for module in pkgutil.walk_packages(bi.__path__, "bitindex.")),
 ]
-PUBLIC_MODULES = ["bitindex", "bitindex.evaluate", "bitindex.datasets"]
+PUBLIC_MODULES = ["bitindex", "bitindex.evaluate", "bitindex.datasets", "bitindex.tuning"]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 SECTIONS = [  # in the order of numpydoc
     *("Parameters", "Returns", "Yields", "Attributes", "Raises", "Warns"),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import bitindex
-from bitindex.cli import demo, info, verify
+from bitindex.cli import demo, info, tune, verify
 from bitindex.cli.command import Command, CommandError
 
 __all__ = ["main"]
@@ -17,6 +17,7 @@ __all__ = ["main"]
 COMMANDS: dict[str, Command] = {
     "demo": demo.COMMAND,
     "info": info.COMMAND,
+    "tune": tune.COMMAND,
     "verify": verify.COMMAND,
 }
 
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="examples:\n"
         "  bitindex demo               see what binary codes cost and keep, in a few seconds\n"
         "  bitindex info --json        what a report of a fault should include\n"
+        "  bitindex tune vectors.npy   find the recipe that suits your embeddings\n"
         "  bitindex verify index.bitx  check that a saved index is intact\n"
         "\n"
         "bitindex COMMAND --help tells more about a command.",

@@ -6,6 +6,7 @@ import argparse
 
 import numpy as np
 
+from bitindex._layout import format_table, wrapped
 from bitindex.cli.command import Command
 from bitindex.cli.demo_methods import (
     N_RESULTS,
@@ -17,7 +18,6 @@ from bitindex.cli.demo_methods import (
     build_methods,
     compare,
 )
-from bitindex.cli.layout import format_table, wrapped
 from bitindex.cli.text_model import DEFAULT_MODEL, embed_text
 from bitindex.datasets import RetrievalDataset, load_scifact
 from bitindex.threads import get_num_threads

@@ -11,8 +11,8 @@ import numpy as np
 
 import bitindex
 from bitindex import _core
+from bitindex._layout import format_fields
 from bitindex.cli.command import Command
-from bitindex.cli.layout import format_fields
 
 
 def installation() -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from bitindex._layout import format_fields, format_table
 from bitindex.cli.command import Command
-from bitindex.cli.layout import format_fields, format_table
 from bitindex.storage import load, read_file
 
 
