@@ -72,7 +72,7 @@ bench: $(VENV)/.with-bench bench-quality ## measure, and put the figures into RE
 # QUALITY="...": other options of bench/quality.py, such as --quick or --plot FILE.png.
 bench-quality: $(VENV)/.with-bench ## measure binarizers and their peers: recall, robustness, costs
 	$(BIN)/python bench/quality.py $(foreach set,$(EMBEDDINGS),--embeddings "$(set)") $(QUALITY)
-	$(if $(filter --quick --only,$(QUALITY)),,$(BIN)/python bench/report.py quality)
+	$(if $(filter --quick --only --bits-per-dim,$(QUALITY)),,$(BIN)/python bench/report.py quality)
 
 wheel: $(VENV)/.installed ## build a wheel in dist/
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .

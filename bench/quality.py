@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 import bitindex as bi
 
-BITS_PER_DIM = (0.5, 1, 2, 4)
+BITS_PER_DIM = (0.5, 1.0, 2.0, 4.0)
 TRACKS = ("accuracy", "robustness", "costs")
 # What the rates of others are divided by: the first that takes part.
 REFERENCES = ("bitindex additive", "bitindex sign")
@@ -47,6 +47,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         default=[],
         metavar="NAME=FILE.csv",
         help="labels of the rows, then of the queries of a set: the last column, under a header",
+    )
+    parser.add_argument(
+        "--bits-per-dim", nargs="+", type=float, choices=BITS_PER_DIM, default=BITS_PER_DIM
     )
     parser.add_argument("--tracks", nargs="+", choices=TRACKS, default=TRACKS)
     parser.add_argument(
@@ -121,20 +124,22 @@ def print_accuracy(data: DataSet, rows: list[Row]) -> None:
         )
 
 
-def one_size(data: DataSet, methods: list[Method]) -> list[tuple[Method, Size]]:
+def one_size(
+    data: DataSet, methods: list[Method], sizes: tuple[float, ...]
+) -> list[tuple[Method, Size]]:
     """Return each method at 1 bit a dimension, or at 2 where it begins there."""
     found = []
     for method in methods:
-        sizes = [Size(data.base.shape[1], bits) for bits in (1, 2)]
-        suiting = [size for size in sizes if method.make(size, data.similarity) is not None]
+        tried = [Size(data.base.shape[1], bits) for bits in (1.0, 2.0) if bits in sizes]
+        suiting = [size for size in tried if method.make(size, data.similarity) is not None]
         found += [(method, size) for size in suiting[:1]]
     return found
 
 
-def run_robustness(data: DataSet, methods: list[Method]) -> list[Row]:
+def run_robustness(data: DataSet, methods: list[tuple[Method, Size]]) -> list[Row]:
     changes = changes_of(data)
     rows = []
-    for method, size in tqdm(one_size(data, methods), desc=f"{data.name}: changes", disable=None):
+    for method, size in tqdm(methods, desc=f"{data.name}: changes", disable=None):
         recalls = robustness(method, size, changes)
         rows.append(
             {"set": data.name, "owner": method.owner, "method": method.name}
@@ -150,14 +155,14 @@ def run_robustness(data: DataSet, methods: list[Method]) -> list[Row]:
 
 def run_costs(
     data: DataSet,
-    methods: list[Method],
+    methods: list[tuple[Method, Size]],
     contestants: dict[tuple[str, str, float], Contestant],
     accuracies: list[Row],
     n_turns: int,
 ) -> list[Row]:
     chosen = {
         f"{method.owner} {method.name}": contestants[method.owner, method.name, size.bits_per_dim]
-        for method, size in one_size(data, methods)
+        for method, size in methods
     }
     reference = next((name for name in REFERENCES if name in chosen), next(iter(chosen)))
     measured = costs(chosen, data, reference, n_turns)
@@ -166,7 +171,7 @@ def run_costs(
     columns = Columns(
         f"{'method':<40}", "bytes", "fit s", "vectors/s", " queries/s", f"times {reference}"
     )
-    for method, size in one_size(data, methods):
+    for method, size in methods:
         cost = measured[f"{method.owner} {method.name}"]
         same = ("method", "owner", "bytes", "code_bytes", "fit_seconds", "recall@10")
         found = next(
@@ -189,7 +194,7 @@ def run_costs(
 
 def main() -> None:
     arguments = parse()
-    sizes = (1, 2) if arguments.quick else BITS_PER_DIM
+    sizes = (1.0, 2.0) if arguments.quick else tuple(arguments.bits_per_dim)
     methods, sets = methods_of(arguments), sets_of(arguments)
     results: dict[str, Any] = {"accuracy": [], "robustness": [], "costs": [], "sets": []}
     for number, data in enumerate(sets):
@@ -199,17 +204,18 @@ def main() -> None:
         rows, contestants = run_accuracy(data, methods, sizes)
         print_accuracy(data, rows)
         results["accuracy"] += rows
-        if number == 0 and "costs" in arguments.tracks:
-            results["costs"] += run_costs(data, methods, contestants, rows, arguments.turns)
+        compared = one_size(data, methods, sizes) if number == 0 else []
+        if compared and "costs" in arguments.tracks:
+            results["costs"] += run_costs(data, compared, contestants, rows, arguments.turns)
         del contestants
-        if number == 0 and "robustness" in arguments.tracks:
-            results["robustness"] += run_robustness(data, methods)
+        if compared and "robustness" in arguments.tracks:
+            results["robustness"] += run_robustness(data, compared)
     if arguments.plot is not None:
         from quality_plot import draw
 
         draw(results, arguments.plot)
-    if arguments.quick or arguments.only:
-        print("nothing is written: these are not all contestants, or not all rows")
+    if arguments.quick or arguments.only or sizes != BITS_PER_DIM:
+        print("nothing is written: these are not all contestants, sizes or rows")
         return
     settings = {"turns": arguments.turns, "threads": bi.get_num_threads()}
     print(f"written: {write_results('quality', settings, results, **_versions())}")

@@ -82,7 +82,7 @@ def rabitq(size: Size, similarity: str) -> Contestant | None:
         return None
     d = size.n_dims
     index = faiss.IndexRaBitQFastScan(d, _metric(similarity), BLOCK, int(size.bits_per_dim))
-    return Faiss(faiss.RandomRotationMatrix(d, d), index, None, 0.6)
+    return Faiss(faiss.RandomRotationMatrix(d, d), index, None, 0.8)
 
 
 def opq(bits: int) -> Any:
