@@ -14,8 +14,7 @@ from quality_sets import Floats, Ids
 
 faiss = peer("faiss", "faiss-cpu")
 
-# OPQ takes minutes where it learns from all rows in its 50 rounds; more changed recall by less
-# than .003.
+# Less than faiss does unasked: 50 rounds over up to 65,536 rows take minutes for each size.
 OPQ_ROUNDS = 10
 OPQ_ROWS = 16_384
 BLOCK = 32

@@ -128,7 +128,10 @@ class TurboQuant(Estimates):
 
 
 class RaBitQLibrary(Estimates):
-    """rabitqlib's IVF with one list, whose centroid is the mean: RaBitQ of all rows."""
+    """rabitqlib's IVF with one list, whose centroid is the mean: RaBitQ of all rows.
+
+    Its rotation is drawn without a seed: recall differs a little from run to run.
+    """
 
     def fit(self, rows: Floats) -> None:
         self.centroid = rows.mean(axis=0, keepdims=True)

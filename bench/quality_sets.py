@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -41,8 +42,9 @@ class DataSet:
     @cached_property
     def neighbours(self) -> Ids:
         """Rows that are truly nearest, shape (n_queries, 100)."""
+        progress = len(self.base) > 30_000 and sys.stderr.isatty()
         return exact_search(
-            self.queries, self.base, N_NEIGHBOURS, self.similarity, progress=len(self.base) > 30_000
+            self.queries, self.base, N_NEIGHBOURS, self.similarity, progress=progress
         )[1]
 
     @cached_property
