@@ -14,7 +14,7 @@ BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work in one environment
-.PHONY: help demo test test-generic sanitize lint format bench wheel clean
+.PHONY: help demo test test-generic sanitize lint format bench bench-quality wheel clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,8 +58,7 @@ format: $(VENV)/.with-lint ## put Python and C++ into the common form
 
 # FINGERPRINTS=FILE.npy: packed rows of 2,048 bits for search_sets instead of drawn ones;
 # SOURCE="...": what they are.
-bench: $(VENV)/.with-bench ## measure, and put the figures into README.md and docs/roofline.md
-	$(BIN)/python bench/quality_scifact.py
+bench: $(VENV)/.with-bench bench-quality ## measure, and put the figures into README.md and docs/roofline.md
 	$(BIN)/python bench/rescoring.py
 	$(BIN)/python bench/search_flat.py
 	$(BIN)/python bench/search_memory.py
@@ -68,7 +67,13 @@ bench: $(VENV)/.with-bench ## measure, and put the figures into README.md and do
 	$(BIN)/python bench/search_tables.py
 	$(BIN)/python bench/search_shapes.py
 	$(BIN)/python bench/roofline.py
-	$(BIN)/python bench/report.py
+	$(BIN)/python bench/report.py searches roofline
+
+# EMBEDDINGS="NAME=FILE.npy[:SIMILARITY] ...": sets beside SciFact, the first for README.md;
+# QUALITY="...": other options of bench/quality.py, such as --quick or --plot FILE.png.
+bench-quality: $(VENV)/.with-bench ## measure binarizers and their peers: recall, robustness, costs
+	$(BIN)/python bench/quality.py $(foreach set,$(EMBEDDINGS),--embeddings "$(set)") $(QUALITY)
+	$(if $(filter --quick --only --bits-per-dim,$(QUALITY)),,$(BIN)/python bench/report.py quality)
 
 wheel: $(VENV)/.installed ## build a wheel in dist/
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .

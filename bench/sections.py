@@ -10,18 +10,6 @@ from common import Spread, ratio_text
 Document = dict[str, Any]
 
 
-def quality_section(document: Document) -> str:
-    rows = [
-        (row["method"], f"{row['bytes']:,}", f"{row['recall']:.3f}", f"{row['ndcg']:.4f}")
-        for row in document["results"]
-    ]
-    return (
-        "**What codes keep**: SciFact, all-MiniLM-L6-v2 embeddings of 384 dimensions. Recall of "
-        "the exact 10 nearest\nneighbours, and nDCG of the ranking by human judgements.\n\n"
-        + markdown_table(("method", "bytes a vector", "recall@10", "nDCG@10"), rows)
-    )
-
-
 def rescoring_section(document: Document) -> str:
     arguments = document["arguments"]
     rows = [
@@ -180,15 +168,20 @@ def shapes_section(document: Document) -> str:
 
 
 def machine_line(documents: Sequence[Document]) -> str:
-    document = documents[-1]
-    machine = document["machine"]
     turns = min(d["arguments"]["turns"] for d in documents if "turns" in d["arguments"])
     return (
         "Peers run in turns in the same process, and results are compared first. Ratios: median of "
-        f"at least {turns} turns (range).\nOne machine: {machine['cpu']}, {machine['cpus']} CPUs, "
+        f"at least {turns} turns (range).\n{machine_text(documents[-1])}\nRatios carry over to "
+        "other machines better than rates do; `make bench` gives yours."
+    )
+
+
+def machine_text(document: Document) -> str:
+    machine = document["machine"]
+    return (
+        f"One machine: {machine['cpu']}, {machine['cpus']} CPUs, "
         f"{machine['isa']['chosen']}, {machine['compiler']}, Python {machine['python']}, "
-        f"NumPy {machine['numpy']}; {document['date']}.\nRatios carry over to other machines "
-        "better than rates do; `make bench` gives yours."
+        f"NumPy {machine['numpy']}; {document['date']}."
     )
 
 
@@ -217,7 +210,6 @@ def roofline_table(document: Document) -> str:
 
 
 SECTIONS: dict[str, Callable[[Document], str]] = {
-    "quality_scifact": quality_section,
     "rescoring": rescoring_section,
     "search_flat": flat_section,
     "search_memory": memory_section,
