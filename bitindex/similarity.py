@@ -6,9 +6,10 @@ With r_q = q - center and r_x = x - center, and codes that stand for r_x:
     dot      <q, x>      = <q, center> + <center, r_x> + <r_q, r_x>
     l2       -|q - x|^2  = -|r_q|^2 - |r_x|^2 + 2 <r_q, r_x>
 
-Only <r_q, r_x> is estimated, by scale * <D^T r_q, b>. Codes of a binarizer that reconstructs need no
-scale, and were made so that the cosine <q, x> = <q, center> + <q, r_x> needs no offset either. What depends on x alone is stored beside its
-code (a scale, an offset), what depends on q alone is added to the finished scores.
+Only <r_q, r_x> is estimated, by scale * <D^T r_q, b>. What depends on x alone is stored beside its
+code (a scale, an offset), what depends on q alone is added to the finished scores. Codes of a
+binarizer that reconstructs need no scale, and where it folds the center, the cosine
+<q, x> = <q, center> + <q, r_x> needs no offset either.
 """
 
 from __future__ import annotations
@@ -87,8 +88,11 @@ class Similarity:
         """Tell whether an offset is stored beside each code."""
         if self.squared_l2:
             return True
-        centers = self.needs_scales if binarizer.reconstructs else self.has_scales(binarizer)
-        return centers and bool(binarizer.center_.any())
+        centers = binarizer.reconstructs or self.has_scales(binarizer)
+        return centers and not self._folds(binarizer) and bool(binarizer.center_.any())
+
+    def _folds(self, binarizer: Binarizer) -> bool:
+        return self.unit_rows and binarizer.folds_center
 
     def scales(self, binarizer: Binarizer, rows: Floats, codes: Codes) -> Floats | None:
         """Return the scale of each code, shape (n,), or None if none is stored.
@@ -120,8 +124,7 @@ class Similarity:
     def queries(self, binarizer: Binarizer, queries: Floats) -> QueryEstimates:
         """Return prepared queries as the core scores them."""
         scaled = self.has_scales(binarizer)
-        folded = binarizer.reconstructs and self.unit_rows
-        directions = queries if folded else queries - binarizer.center_
+        directions = queries if self._folds(binarizer) else queries - binarizer.center_
         weights = binarizer.query_weights(directions)
         factor = np.full(len(queries), 2.0 if self.squared_l2 else 1.0)
         constants: npt.NDArray[np.float64] | None = None

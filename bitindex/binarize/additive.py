@@ -58,8 +58,9 @@ class AdditiveBinarizer(Binarizer):
     would take are better spent on bits. The error that training and encoding minimise is that of
     scores of queries near the row, not that of the embedding: it weighs directions by how far
     neighbours in the sample lie apart in them, and the direction of the row itself most.
-    Fit on rows as they will be encoded (:meth:`EmbeddingIndex.fit` does): of rows of length 1 the
-    inner products are kept, of others the distances and inner products around the center.
+    Fit on rows as they will be encoded (:meth:`EmbeddingIndex.fit` does). Of rows of length 1
+    around a short center the inner products are kept, so that the cosine needs no offset beside
+    the code; of others the distances and inner products around the center.
 
     Encoding takes about 3 d m + 2 m^2 operations a row and m more for each step of the search.
     Training uses NumPy's linear algebra, whose last bits differ between machines; what one fitted
@@ -113,9 +114,7 @@ class AdditiveBinarizer(Binarizer):
         self.n_train = n_train
         self.random_state = random_state
 
-    def fit(
-        self, X: EmbeddingSource, y: object = None, *, progress: bool | None = None
-    ) -> Self:
+    def fit(self, X: EmbeddingSource, y: object = None, *, progress: bool | None = None) -> Self:
         """Learn the decoder from a sample.
 
         Parameters
@@ -156,6 +155,11 @@ class AdditiveBinarizer(Binarizer):
         self.n_features_in_ = n_dims
         self.n_bits_ = n_bits
         return self
+
+    @property
+    def folds_center(self) -> bool:
+        """Whether the sample had rows of length 1 around a short center."""
+        return bool(self.along_center_.any())
 
     def query_weights(self, directions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the queries' products with the columns of D."""

@@ -55,12 +55,14 @@ class TrainedCoder:
 def score_metric(directions: Floats, center: Floats, seed: int) -> ScoreMetric:
     """Measure how queries differ from their neighbours, with rows of the sample as queries.
 
-    Of rows of length 1 the inner products count (cosine), of others the distances.
+    Of rows of length 1 around a short center the inner products count, of others the distances.
     """
     n_rows, n_dims = directions.shape
     lengths = np.linalg.norm(directions + center, axis=1)
     unit = bool((np.abs(lengths - 1) < 1e-3).all())
-    along_center = center if unit else np.zeros_like(center)
+    # Where the center is long, the error along it would drown all others.
+    folds = unit and 2 * float(center @ center) < 1
+    along_center = center if folds else np.zeros_like(center)
     rows = directions + along_center
     squares = np.einsum("ij,ij->i", rows, rows)
     total = np.zeros((n_dims, n_dims))
@@ -76,17 +78,18 @@ def score_metric(directions: Floats, center: Floats, seed: int) -> ScoreMetric:
         nearest = np.argpartition(-nearness, k - 1, axis=1)[:, :k]
         near_products = np.take_along_axis(products, nearest, axis=1)
         near_squares = squares[nearest]
-        share = np.divide(
+        along = np.divide(
             near_products, near_squares, out=np.zeros_like(near_products), where=near_squares > 0
         )
-        rest = rows[part][:, np.newaxis] - share[:, :, np.newaxis] * rows[nearest]
+        rest = rows[part][:, np.newaxis] - along[:, :, np.newaxis] * rows[nearest]
         rest = rest.reshape(-1, n_dims)
         total += rest.T @ rest
-        shares += float((share**2).sum())
+        shares += float((along**2).sum())
     scale = float(np.trace(total)) / n_dims
     if not scale > 0:  # no neighbours, or all of them equal
         return ScoreMetric(np.eye(n_dims, dtype=np.float32), 1.0, along_center)
-    weights = _LOCAL_SHARE * total / scale + (1 - _LOCAL_SHARE) * np.eye(n_dims)
+    share = _LOCAL_SHARE * n_rows / (n_rows + n_dims)
+    weights = share * total / scale + (1 - share) * np.eye(n_dims)
     return ScoreMetric(weights.astype(np.float32), _ALONG_SHARE * shares / scale, along_center)
 
 
@@ -179,7 +182,8 @@ class DecoderTraining:
         def apply(decoder: Floats) -> Floats:
             return moment(signs @ decoder.T) + ridge * (mean_weights @ decoder)
 
-        gram = (signs.T @ signs).astype(np.float64) / len(signs) + self._ridge * np.eye(self._n_bits)
+        gram = (signs.T @ signs).astype(np.float64) / len(signs)
+        gram[np.diag_indices(self._n_bits)] += self._ridge
         right = np.linalg.inv(gram).astype(np.float32)
         left = np.linalg.inv(mean_weights.astype(np.float64)).astype(np.float32)
         decoder = self._decoder
@@ -189,13 +193,13 @@ class DecoderTraining:
         for _ in range(_DECODER_STEPS):
             if not length > 0:
                 break
-            image = apply(step)
+            image = apply(np.asarray(step, np.float32))
             size = np.float32(length / float((step * image).sum()))
-            decoder = decoder + size * step
-            rest = rest - size * image
+            decoder = np.asarray(decoder + size * step, np.float32)
+            rest = np.asarray(rest - size * image, np.float32)
             conditioned = left @ rest @ right
             last, length = length, float((rest * conditioned).sum())
-            step = conditioned + np.float32(length / last) * step
+            step = np.asarray(conditioned + np.float32(length / last) * step, np.float32)
         self._decoder = np.ascontiguousarray(decoder, np.float32)
 
     def finish(self) -> TrainedCoder:

@@ -49,6 +49,11 @@ class Binarizer(Estimator, ABC):
     reconstructs: ClassVar[bool] = False
     """Whether D b stands for r itself, with its length: then no scale is ever stored."""
 
+    @property
+    def folds_center(self) -> bool:
+        """Whether scores <q, D b> are good for whole queries q too, not only for centred ones."""
+        return False
+
     # Names of the arrays that fit learns, which a file keeps; all are float32.
     _fitted_arrays: ClassVar[tuple[str, ...]] = ("center_",)
 

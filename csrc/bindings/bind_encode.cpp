@@ -107,9 +107,8 @@ py::array_t<uint8_t> additive_codes(const Floats& rows, const Floats& center,
   const uint8_t* first_codes = values_of(first, n, first ? n_bytes : 0, "first");
   auto packed = new_array<uint8_t>({n, n_bytes});
   uint8_t* out = packed.mutable_data();
-  run(threads, [&](const RowWork& work) {
-    encode_additive(work, coder, rows.data(), n, first_codes, out);
-  });
+  run(threads,
+      [&](const RowWork& work) { encode_additive(work, coder, rows.data(), n, first_codes, out); });
   return packed;
 }
 

@@ -211,8 +211,8 @@ size_t next_flip(const FlipUpdate& update, const float* signs, const float* own,
                  float* gradient, float* costs) noexcept {
   size_t least = 0;
   for (size_t j = 0; j < n; ++j) {
-    gradient[j] = gradient[j] + update.row_factor * update.row[j] +
-                  update.along_factor * update.along[j];
+    gradient[j] =
+        gradient[j] + update.row_factor * update.row[j] + update.along_factor * update.along[j];
     costs[j] = signs[j] * gradient[j] + own[j];
     if (costs[j] < costs[least]) least = j;
   }

@@ -145,7 +145,8 @@ struct KernelTable {
                      float* squares) noexcept;
 
   // Decides n signs in turn: for i = 0, 1, ..., signs[i] is 1 where evidence[i] > 0, else -1, and
-  // then evidence[j] -= signs[i] * feedback[i][j] for j from 16 * (i / 16) on. n is a multiple of 16.
+  // then evidence[j] -= signs[i] * feedback[i][j] for j from 16 * (i / 16) on. n is a multiple
+  // of 16.
   void (*decide_signs)(float* evidence, const float* feedback, size_t n, float* signs) noexcept;
   // gradient[j] = (gradient[j] + row_factor * row[j]) + along_factor * along[j], and from that
   // costs[j] = signs[j] * gradient[j] + own[j]; returns the first j of the smallest cost. n is a
