@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitindex import _core
+from bitindex._bitops import pack, unpack
 from bitindex._border import as_count
 from bitindex.binarize.additive_training import DecoderTraining
 from bitindex.binarize.base import Binarizer
@@ -50,7 +51,7 @@ class AdditiveBinarizer(Binarizer):
     center_ : ndarray of float32, shape (d,)
         The mean of the sample.
     decoder_ : ndarray of float32, shape (d, n_bits)
-        D, columns by descending energy.
+        D, columns by descending energy; the bits of a code are in another order.
 
     Notes
     -----
@@ -163,7 +164,8 @@ class AdditiveBinarizer(Binarizer):
 
     def query_weights(self, directions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the queries' products with the columns of D."""
-        return _core.project(np.ascontiguousarray(directions), None, self.decoder_, 0)
+        products = _core.project(np.ascontiguousarray(directions), None, self.decoder_, 0)
+        return np.ascontiguousarray(products[:, _columns_of_bits(self.n_bits_)])
 
     def _encode_rows(self, rows: npt.NDArray[np.float32], threads: int) -> Codes:
         packed = _core.encode_additive(
@@ -179,7 +181,8 @@ class AdditiveBinarizer(Binarizer):
             None,
             threads,
         )
-        return Codes(packed, None, self.n_bits_)
+        bits = unpack(packed, self.n_bits_)[:, _columns_of_bits(self.n_bits_)]
+        return Codes(pack(bits), None, self.n_bits_)
 
     def _check_params(self) -> None:
         if self.n_bits is not None and as_count(self.n_bits, "n_bits", 1) > _MOST_BITS:
@@ -202,3 +205,13 @@ class AdditiveBinarizer(Binarizer):
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} must have shape {shape}")
+
+
+def _columns_of_bits(n_bits: int) -> npt.NDArray[np.intp]:
+    """Return which column of D each bit of a code stands for.
+
+    Columns of one energy go to different bytes: a query's table is rounded to steps that its
+    heaviest byte needs.
+    """
+    bits = np.arange(n_bits)
+    return np.argsort(np.lexsort((bits // 8, bits % 8)))

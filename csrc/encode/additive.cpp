@@ -12,11 +12,10 @@ namespace {
 constexpr size_t kTenure = 8;  // steps that a flipped bit rests
 constexpr float kResting = 1e30f;
 
-// A matrix with columns of zeros up to a multiple of 16.
-std::vector<float> padded(const float* matrix, size_t n_rows, size_t n_columns, size_t width) {
-  std::vector<float> result(n_rows * width, 0.0f);
-  for (size_t i = 0; i < n_rows; ++i)
-    std::memcpy(&result[i * width], matrix + i * n_columns, n_columns * sizeof(float));
+// A square matrix with rows and columns of zeros up to a multiple of 16.
+std::vector<float> padded(const float* matrix, size_t n, size_t width) {
+  std::vector<float> result(width * width, 0.0f);
+  for (size_t i = 0; i < n; ++i) std::memcpy(&result[i * width], matrix + i * n, n * sizeof(float));
   return result;
 }
 
@@ -28,7 +27,7 @@ struct Matrices {
         decoder(coder.decoder, coder.n_dims, coder.n_bits),
         weighted(coder.weighted, coder.n_dims, coder.n_bits),
         evidence(coder.evidence, coder.n_dims, coder.n_bits),
-        feedback(padded(coder.feedback, coder.n_bits, coder.n_bits, decoder.width())),
+        feedback(padded(coder.feedback, coder.n_bits, decoder.width())),
         gram(width() * width()),
         along(width()) {
     // Gram matrix D^T W D: the rows of D^T times W D.
