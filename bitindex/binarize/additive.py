@@ -63,6 +63,9 @@ class AdditiveBinarizer(Binarizer):
     around a short center the inner products are kept, so that the cosine needs no offset beside
     the code; of others the distances and inner products around the center.
 
+    D b also stands for the length of a row. Where lengths differ much and are not scaled away, as
+    of word vectors by distance, :class:`RotationBinarizer`, which stores them, finds more.
+
     Encoding takes about 3 d m + 2 m^2 operations a row and m more for each step of the search.
     Training uses NumPy's linear algebra, whose last bits differ between machines; what one fitted
     object encodes does not.

@@ -84,7 +84,7 @@ def tune(
     No binarizer sees a query before it is asked, and recalls are those of real searches by the
     index of the recipe. Where the sample is a share f of the rows, recall@k among all of them is
     estimated by recall@(f k) among the sample: that many of the k nearest are expected in it. On
-    five sets of real vectors and a third of the rows this was between .04 below the truth and .01
+    five sets of real vectors and a third of the rows this was between .04 below the truth and .03
     above; it errs further, and on the low side, where f k is below 2, so let `n_sample` be more
     than 2 / k of the rows where you can. Standard errors say what the number of queries adds. The
     best of many trials is also a lucky one: aim a little higher than you need.
