@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +95,9 @@ class Estimates(Contestant):
             return -np.square(queries[:, np.newaxis] - rows).sum(axis=2)
         return queries @ rows.T
 
+    @abstractmethod
     def _saved_bytes(self, rows: Floats) -> int:
-        raise NotImplementedError
+        """Return the size of a saved index of these rows."""
 
 
 class TurboQuant(Estimates):

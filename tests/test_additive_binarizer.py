@@ -7,6 +7,7 @@ import pytest
 
 import bitindex as bi
 from bitindex import _core
+from bitindex.binarize.additive import _columns_of_bits
 
 
 def scifact_recall(binarizer, data, similarity="cosine"):
@@ -126,15 +127,25 @@ def test_similarities_of_rows_of_any_length(scifact, similarity, n_bytes):
         assert np.abs(scores - found).mean() < 0.2 * true_scores.std() + 0.5
 
 
-def test_new_rows_are_coded_as_well_as_those_of_the_training(scifact):
-    rows = scifact.doc_embeddings
-    binarizer = bi.AdditiveBinarizer(n_rounds=4).fit(rows[::2])
-    seen, new = (rows[first::2] - binarizer.center_ for first in (0, 1))
-    ratios = []
-    for first, directions in ((0, seen), (1, new)):
-        decoded = binarizer.decode(binarizer.encode(rows[first::2])) - binarizer.center_
-        ratios.append(((directions - decoded) ** 2).sum() / (directions**2).sum())
-    assert ratios[1] < 0.35
+def test_new_rows_are_coded_nearly_as_well_as_those_of_the_training(scifact):
+    binarizer = bi.AdditiveBinarizer(n_rounds=4).fit(scifact.doc_embeddings[::2])
+
+    def relative_error(rows):
+        left = rows - binarizer.decode(binarizer.encode(rows))
+        return (left**2).sum() / ((rows - binarizer.center_) ** 2).sum()
+
+    seen, new = (relative_error(scifact.doc_embeddings[first::2]) for first in (0, 1))
+    assert new < 1.5 * seen
+    assert new < 0.35
+
+
+@pytest.mark.parametrize("n_bits", [1, 8, 20, 100, 800])
+def test_columns_of_one_energy_lie_in_different_bytes(n_bits):
+    columns = _columns_of_bits(n_bits)
+    assert sorted(columns) == list(range(n_bits))
+    n_bytes = -(-n_bits // 8)
+    heaviest = np.flatnonzero(columns < n_bytes)
+    assert len(set(heaviest // 8)) == n_bytes
 
 
 def test_fewer_rows_than_dimensions(scifact):

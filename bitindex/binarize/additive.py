@@ -38,7 +38,7 @@ class AdditiveBinarizer(Binarizer):
         Rounds of training, each of which improves the codes of the sample and then D, >= 0.
     patience : int
         The search for the code of a row ends so many steps after the best one it found, >= 0.
-        0 is the fastest, and loses about .015 of recall@10; 50 is close to what many more give.
+        0 is the fastest, and loses about .02 of recall@10; 50 is close to what many more give.
     n_train : int
         Rows of the random sample that is learned from, >= 1.
     random_state : int
