@@ -22,6 +22,7 @@ import numpy.typing as npt
 from bitindex._bitops import pack, unpack
 from bitindex.binarize.base import Binarizer
 from bitindex.codes import Codes
+from bitindex.row_dots import row_dots
 
 Floats = npt.NDArray[np.float32]
 
@@ -52,7 +53,7 @@ class Similarity:
 
     def prepare(self, rows: Floats) -> Floats:
         """Return rows as they are encoded, searched and stored."""
-        norms = np.sqrt(_row_dots(rows, rows))
+        norms = np.sqrt(row_dots(rows, rows))
         if not self.unit_rows:
             if norms.max(initial=0.0) > _LARGEST_NORM:
                 raise ValueError(
@@ -72,7 +73,7 @@ class Similarity:
             If rows have length 1 and the center lies outside all of them: it was learned from rows
             of other lengths, and every code would be alike.
         """
-        length = float(np.sqrt(_row_dots(binarizer.center_[np.newaxis], binarizer.center_)[0]))
+        length = float(np.sqrt(row_dots(binarizer.center_[np.newaxis], binarizer.center_)[0]))
         if self.unit_rows and length > _LARGEST_UNIT_CENTER:
             raise ValueError(
                 f"similarity={self.name!r} encodes rows of length 1, but the binarizer was fitted "
@@ -105,8 +106,8 @@ class Similarity:
             return np.ascontiguousarray(codes.factors[:, 0])
         directions = rows - binarizer.center_
         signs = np.where(unpack(codes.packed, codes.n_bits), np.float32(1), np.float32(-1))
-        projected = _row_dots(binarizer.query_weights(directions), signs)
-        squared = _row_dots(directions, directions)
+        projected = row_dots(binarizer.query_weights(directions), signs)
+        squared = row_dots(directions, directions)
         positive = projected > 0
         return np.divide(squared, projected, out=np.zeros_like(squared), where=positive).astype(
             np.float32
@@ -118,8 +119,8 @@ class Similarity:
             return None
         directions = rows - binarizer.center_
         if self.squared_l2:
-            return (-_row_dots(directions, directions)).astype(np.float32)
-        return _row_dots(directions, binarizer.center_).astype(np.float32)
+            return (-row_dots(directions, directions)).astype(np.float32)
+        return row_dots(directions, binarizer.center_).astype(np.float32)
 
     def queries(self, binarizer: Binarizer, queries: Floats) -> QueryEstimates:
         """Return prepared queries as the core scores them."""
@@ -129,11 +130,11 @@ class Similarity:
         factor = np.full(len(queries), 2.0 if self.squared_l2 else 1.0)
         constants: npt.NDArray[np.float64] | None = None
         if self.squared_l2:
-            constants = -_row_dots(directions, directions)
+            constants = -row_dots(directions, directions)
         elif scaled or binarizer.reconstructs:
-            constants = _row_dots(queries, binarizer.center_)
+            constants = row_dots(queries, binarizer.center_)
         else:
-            lengths = np.sqrt(_row_dots(weights, weights) * binarizer.n_bits_)
+            lengths = np.sqrt(row_dots(weights, weights) * binarizer.n_bits_)
             factor = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         added = None if constants is None else constants.astype(np.float32)
         if not binarizer.binary_queries:
@@ -141,16 +142,11 @@ class Similarity:
             return QueryEstimates(weights, None, None, added)
         if scaled:
             absolute = np.abs(weights).sum(axis=1, dtype=np.float64)
-            squares = _row_dots(weights, weights)
+            squares = row_dots(weights, weights)
             factor *= np.divide(squares, absolute, out=np.zeros_like(squares), where=absolute > 0)
         else:
             factor = np.full(len(queries), 1.0 / binarizer.n_bits_)
         return QueryEstimates(None, pack(weights > 0), factor.astype(np.float32), added)
-
-
-def _row_dots(a: Floats, b: Floats) -> npt.NDArray[np.float64]:
-    # Not a matrix product: its last bits depend on where a row stands, and equal rows must tie.
-    return np.asarray(np.einsum("ij,ij->i", a, np.broadcast_to(b, a.shape), dtype=np.float64))
 
 
 # THE list of similarities.

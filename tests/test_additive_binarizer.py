@@ -111,20 +111,64 @@ def test_more_recall_than_rotation_at_one_bit_a_dimension(scifact):
     assert additive > rotation + 0.04
 
 
-@pytest.mark.parametrize(("similarity", "n_bytes"), [("cosine", 28), ("dot", 28), ("l2", 28)])
-def test_similarities_of_rows_of_any_length(scifact, similarity, n_bytes):
-    lengths = np.random.default_rng(0).uniform(0.5, 2, (len(scifact.doc_embeddings), 1))
-    scaled = (scifact.doc_embeddings * lengths + 1).astype(np.float32)
-    queries = scifact.query_embeddings + np.float32(1)
-    index = bi.EmbeddingIndex(bi.AdditiveBinarizer(192), similarity=similarity).fit(scaled)
-    index.add(scaled)
+def estimates(binarizer, similarity, rows, queries):
+    """Return the recall@10 of an index, its bytes a row, and its scores beside the true ones."""
+    index = bi.EmbeddingIndex(binarizer, similarity=similarity).fit(rows)
+    index.add(rows)
     scores, ids = index.search(queries, k=10)
-    true_scores, true_ids = bi.evaluate.exact_search(queries, scaled, 10, similarity=similarity)
-    assert index.bytes_per_vector == n_bytes
-    assert bi.evaluate.recall_at_k(ids, true_ids, k=10) > 0.5
-    found = np.einsum("id,ijd->ij", queries, scaled[ids])
+    true_scores, true_ids = bi.evaluate.exact_search(queries, rows, 10, similarity=similarity)
+    recall = bi.evaluate.recall_at_k(ids, true_ids, k=10)
+    return recall, index.bytes_per_vector, scores, true_scores, ids
+
+
+@pytest.fixture(scope="module")
+def uneven(scifact):
+    """Return rows and queries off the center, rows of lengths from .5 to 2 around it."""
+    lengths = np.random.default_rng(0).uniform(0.5, 2, (len(scifact.doc_embeddings), 1))
+    rows = (scifact.doc_embeddings * lengths + 1).astype(np.float32)[:2000]
+    return rows, scifact.query_embeddings + np.float32(1)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot", "l2"])
+def test_similarities_of_rows_of_any_length(uneven, similarity):
+    rows, queries = uneven
+    recall, n_bytes, scores, true_scores, ids = estimates(
+        bi.AdditiveBinarizer(192, n_rounds=3), similarity, rows, queries
+    )
+    assert n_bytes == 24 + 4 + 4  # the length, and an offset
+    assert recall > 0.55
     if similarity == "dot":  # the scores are estimates of the similarity itself
+        found = np.einsum("id,ijd->ij", queries, rows[ids])
         assert np.abs(scores - found).mean() < 0.2 * true_scores.std() + 0.5
+
+
+def test_stored_lengths_find_more_by_distance_than_coded_ones(uneven):
+    recalls = {}
+    for store_lengths, n_bits in ((True, 192), (False, 224)):
+        binarizer = bi.AdditiveBinarizer(n_bits, n_rounds=3, store_lengths=store_lengths)
+        recalls[store_lengths], n_bytes, *_ = estimates(binarizer, "l2", *uneven)
+        assert n_bytes == 32
+    assert recalls[True] > recalls[False] + 0.05
+
+
+def test_lengths_are_stored_where_they_differ(uneven, scifact):
+    rows, _ = uneven
+    even = scifact.doc_embeddings[:500]
+    assert bi.AdditiveBinarizer(8, n_rounds=0).fit(rows).stores_lengths_
+    assert not bi.AdditiveBinarizer(8, n_rounds=0).fit(even).stores_lengths_
+    assert bi.AdditiveBinarizer(8, n_rounds=0, store_lengths=True).fit(even).stores_lengths_
+
+
+def test_a_stored_length_is_that_of_the_row_from_the_center(uneven):
+    rows, _ = uneven
+    binarizer = bi.AdditiveBinarizer(40, n_rounds=1).fit(rows)
+    special = np.stack([rows[0], binarizer.center_, binarizer.center_ + 1e15])
+    codes = binarizer.encode(special)
+    lengths = np.linalg.norm((special - binarizer.center_).astype(np.float64), axis=1)
+    np.testing.assert_allclose(codes.factors[:, 0], lengths, rtol=1e-6)
+    np.testing.assert_array_equal(binarizer.decode(codes)[1], binarizer.center_)
+    double = (2 * rows[:1] - binarizer.center_).astype(np.float32)  # the same direction
+    np.testing.assert_array_equal(binarizer.encode(double).packed, codes.packed[:1])
 
 
 def test_new_rows_are_coded_nearly_as_well_as_those_of_the_training(scifact):
@@ -175,3 +219,8 @@ def test_fewer_rows_than_dimensions(scifact):
 def test_bad_parameters_are_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
         bi.AdditiveBinarizer(**parameters).fit(np.eye(8, dtype=np.float32))
+
+
+def test_store_lengths_must_be_a_bool():
+    with pytest.raises(TypeError, match="store_lengths must be"):
+        bi.AdditiveBinarizer(store_lengths="yes").fit(np.eye(8, dtype=np.float32))

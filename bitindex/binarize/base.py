@@ -43,11 +43,15 @@ class Binarizer(Estimator, ABC):
         What is subtracted first.
     """
 
-    has_factors: ClassVar[bool] = False
-    """Whether codes come with factors, whose column 0 is the scale."""
+    @property
+    def has_factors(self) -> bool:
+        """Whether codes come with factors, whose column 0 is the scale."""
+        return False
 
-    reconstructs: ClassVar[bool] = False
-    """Whether D b stands for r itself, with its length: then no scale is ever stored."""
+    @property
+    def reconstructs(self) -> bool:
+        """Whether D b stands for r itself, with its length: then no scale is ever stored."""
+        return False
 
     @property
     def folds_center(self) -> bool:

@@ -75,8 +75,6 @@ class RotationBinarizer(Binarizer):
     ((100, 5), (100, 1))
     """
 
-    has_factors: ClassVar[bool] = True
-
     _fitted_arrays: ClassVar[tuple[str, ...]] = ("center_", "signs_")
 
     signs_: npt.NDArray[np.float32]
@@ -120,6 +118,11 @@ class RotationBinarizer(Binarizer):
         self.n_features_in_ = len(mean)
         self.n_bits_ = len(mean) * int(self.bits_per_dim)
         return self
+
+    @property
+    def has_factors(self) -> bool:
+        """True: the scale, and the error where it is wanted."""
+        return True
 
     def query_weights(self, directions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the rotated queries: bit p of a dimension weighs 2^p as much as its lowest."""
