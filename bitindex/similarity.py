@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bitindex._bitops import pack, unpack
+from bitindex._bitops import pack
 from bitindex.binarize.base import Binarizer
 from bitindex.codes import Codes
 from bitindex.row_dots import row_dots
@@ -98,20 +98,13 @@ class Similarity:
     def scales(self, binarizer: Binarizer, rows: Floats, codes: Codes) -> Floats | None:
         """Return the scale of each code, shape (n,), or None if none is stored.
 
-        The unbiased length |r|^2 / <D b, r> of RaBitQ (Gao & Long, SIGMOD 2024).
+        That of the binarizer, or the unbiased length.
         """
         if not self.has_scales(binarizer):
             return None
         if codes.factors is not None:
             return np.ascontiguousarray(codes.factors[:, 0])
-        directions = rows - binarizer.center_
-        signs = np.where(unpack(codes.packed, codes.n_bits), np.float32(1), np.float32(-1))
-        projected = row_dots(binarizer.query_weights(directions), signs)
-        squared = row_dots(directions, directions)
-        positive = projected > 0
-        return np.divide(squared, projected, out=np.zeros_like(squared), where=positive).astype(
-            np.float32
-        )
+        return binarizer._unbiased_lengths(rows - binarizer.center_, codes.packed)
 
     def offsets(self, binarizer: Binarizer, rows: Floats) -> Floats | None:
         """Return the offset of each code, shape (n,), or None if none is stored."""

@@ -153,7 +153,7 @@ def test_stored_lengths_find_more_by_distance_than_coded_ones(uneven):
 
 def test_lengths_are_stored_where_they_differ(uneven, scifact):
     rows, _ = uneven
-    even = scifact.doc_embeddings[:500]
+    even = scifact.doc_embeddings[:800]
     assert bi.AdditiveBinarizer(8, n_rounds=0).fit(rows).stores_lengths_
     assert not bi.AdditiveBinarizer(8, n_rounds=0).fit(even).stores_lengths_
     assert bi.AdditiveBinarizer(8, n_rounds=0, store_lengths=True).fit(even).stores_lengths_
@@ -192,19 +192,24 @@ def test_columns_of_one_energy_lie_in_different_bytes(n_bits):
     assert len(set(heaviest // 8)) == n_bytes
 
 
-def test_fewer_rows_than_dimensions(scifact):
-    few = scifact.doc_embeddings[::40]
-    assert len(few) < few.shape[1]
+@pytest.mark.parametrize("n_rows", [10, 130, 380])
+@pytest.mark.parametrize("similarity", ["cosine", "l2"])
+def test_fewer_rows_than_dimensions(scifact, uneven, n_rows, similarity):
+    if similarity == "cosine":
+        rows, queries = scifact.doc_embeddings[:2000], scifact.query_embeddings
+    else:
+        rows, queries = uneven
+    assert n_rows < rows.shape[1]
+    true_ids = bi.evaluate.exact_search(queries, rows, k=10, similarity=similarity)[1]
     recalls = {}
     for binarizer in (bi.AdditiveBinarizer(), bi.RotationBinarizer()):
-        index = bi.EmbeddingIndex(binarizer).fit(few)
-        index.add(scifact.doc_embeddings)
-        _, ids = index.search(scifact.query_embeddings, k=10)
-        _, true_ids = bi.evaluate.exact_search(
-            scifact.query_embeddings, scifact.doc_embeddings, k=10
-        )
-        recalls[type(binarizer)] = bi.evaluate.recall_at_k(ids, true_ids, k=10)
-    assert recalls[bi.AdditiveBinarizer] >= recalls[bi.RotationBinarizer]
+        index = bi.EmbeddingIndex(binarizer, similarity=similarity).fit(rows[:n_rows])
+        index.add(rows)
+        _, ids = index.search(queries, k=10)
+        recalls[type(binarizer)] = bi.evaluate.recall_at_k(ids, true_ids, k=10), index
+    additive, rotation = recalls.values()
+    assert additive[1].bytes_per_vector == rotation[1].bytes_per_vector
+    assert additive[0] >= rotation[0] - 0.01
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bitindex import _core
 from bitindex._bitops import pack, unpack
 from bitindex._border import as_bool, as_count
-from bitindex.binarize.additive_training import DecoderTraining
+from bitindex.binarize.additive_training import DecoderTraining, plain_metric, score_metric
 from bitindex.binarize.base import Binarizer
 from bitindex.binarize.sampling import sample_rows
 from bitindex.codes import Codes
@@ -25,6 +25,9 @@ _MOST_BITS = 65536
 # The standard deviation of lengths over their mean from which on a length of its own serves a row
 # better than 32 more bits. Texts have .05 to .08, word vectors and SIFT .17 to .19.
 _LENGTHS_DIFFER = 0.1
+# With fewer rows for each dimension no metric can be learned, and codes are as those of RaBitQ, but
+# for a decoder that is held back towards a rotation.
+_FEW_ROWS = 2
 
 
 class AdditiveBinarizer(Binarizer):
@@ -47,7 +50,7 @@ class AdditiveBinarizer(Binarizer):
     store_lengths : bool or None
         Whether the length of a row is stored beside its code, as a factor (4 bytes), and the bits
         stand for its direction alone. None: where lengths in the sample differ, by more than a
-        tenth in standard deviation.
+        tenth in standard deviation, or the sample has fewer than 2 d rows.
     n_train : int
         Rows of the random sample that is learned from, >= 1.
     random_state : int
@@ -68,7 +71,9 @@ class AdditiveBinarizer(Binarizer):
     -----
     Where rows are about as long as each other, codes have no factors: D b stands for x - center
     with its length, and the bytes that a factor would take are better spent on bits. Elsewhere
-    D b stands for the direction of x - center, and a factor for its length. The error that training
+    D b stands for the direction of x - center, and a factor for its length. So it does where rows
+    to learn from are few: the factor is the unbiased length of RaBitQ then, and the codes are at
+    least as good. The error that training
     and encoding minimise is that of scores of queries near the row, not that of the embedding: it
     weighs directions by how far neighbours in the sample lie apart in them, and the direction of
     the row itself most. Fit on rows as they will be encoded (:meth:`EmbeddingIndex.fit` does).
@@ -154,13 +159,19 @@ class AdditiveBinarizer(Binarizer):
         n_dims = rows.shape[1]
         n_bits = n_dims if self.n_bits is None else self.n_bits
         center = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        few = len(rows) < _FEW_ROWS * n_dims
         stores_lengths = self.store_lengths
         if stores_lengths is None:
-            stores_lengths = _lengths_differ(rows, center)
+            stores_lengths = few or _lengths_differ(rows, center)
         origin = center
         if stores_lengths:
             rows, origin = _split_lengths(rows, center)[0], np.zeros_like(center)
-        training = DecoderTraining(rows, origin, n_bits, self.random_state)
+        metric = (
+            plain_metric(n_dims)
+            if few and stores_lengths
+            else score_metric(rows - origin, origin, self.random_state)
+        )
+        training = DecoderTraining(rows, origin, metric, n_bits, self.random_state)
         with progress_bar(self.n_rounds, "fit", progress, unit="rounds") as bar:
             for _ in range(self.n_rounds):
                 training.round()
@@ -171,8 +182,8 @@ class AdditiveBinarizer(Binarizer):
         self.weighted_decoder_ = coder.weighted
         self.evidence_ = coder.evidence
         self.feedback_ = coder.feedback
-        self.along_center_ = training.metric.along_center
-        self.along_weight_ = np.array([training.metric.along_weight], np.float32)
+        self.along_center_ = metric.along_center
+        self.along_weight_ = np.array([metric.along_weight], np.float32)
         self.stored_lengths_ = np.array([stores_lengths], np.float32)
         self.n_features_in_ = n_dims
         self.n_bits_ = n_bits
@@ -204,10 +215,17 @@ class AdditiveBinarizer(Binarizer):
         return np.ascontiguousarray(products[:, _columns_of_bits(self.n_bits_)])
 
     def _encode_rows(self, rows: npt.NDArray[np.float32], threads: int) -> Codes:
-        origin, lengths = self.center_, None
-        if self.stores_lengths_:
-            rows, lengths = _split_lengths(rows, origin)
-            origin = np.zeros_like(origin)
+        if not self.stores_lengths_:
+            return Codes(self._search(rows, self.center_, threads), None, self.n_bits_)
+        directions, lengths = _split_lengths(rows, self.center_)
+        packed = self._search(directions, np.zeros_like(self.center_), threads)
+        if self.along_weight_[0] == 0:  # nothing held back the error along the rows
+            lengths *= self._unbiased_lengths(directions, packed)[:, np.newaxis]
+        return Codes(packed, lengths, self.n_bits_)
+
+    def _search(
+        self, rows: npt.NDArray[np.float32], origin: npt.NDArray[np.float32], threads: int
+    ) -> npt.NDArray[np.uint8]:
         packed = _core.encode_additive(
             rows,
             origin,
@@ -221,8 +239,7 @@ class AdditiveBinarizer(Binarizer):
             None,
             threads,
         )
-        bits = unpack(packed, self.n_bits_)[:, _columns_of_bits(self.n_bits_)]
-        return Codes(pack(bits), lengths, self.n_bits_)
+        return pack(unpack(packed, self.n_bits_)[:, _columns_of_bits(self.n_bits_)])
 
     def _search_patience(self) -> int:
         return max(50, self.n_bits_ // 8) if self.patience is None else self.patience

@@ -42,6 +42,11 @@ class ScoreMetric:
     along_center: Floats
 
 
+def plain_metric(n_dims: int) -> ScoreMetric:
+    """Return the metric for rows too few to measure one: all directions weigh alike."""
+    return ScoreMetric(np.eye(n_dims, dtype=np.float32), 0.0, np.zeros(n_dims, np.float32))
+
+
 @dataclass(frozen=True)
 class TrainedCoder:
     """The matrices of a coder, as csrc/encode/additive.h names them."""
@@ -109,12 +114,14 @@ def _stage_sizes(n_bits: int, n_dims: int) -> list[int]:
 class DecoderTraining:
     """Alternates between the best codes for a decoder and the best decoder for the codes."""
 
-    def __init__(self, rows: Floats, center: Floats, n_bits: int, seed: int) -> None:
+    def __init__(
+        self, rows: Floats, center: Floats, metric: ScoreMetric, n_bits: int, seed: int
+    ) -> None:
         self._rows = rows
         self._center = center
         self._directions = rows - center
         self._n_bits = n_bits
-        self.metric = score_metric(self._directions, center, seed)
+        self.metric = metric
         self._ridge = _RIDGE + _RIDGE_PER_BIT * n_bits / len(rows)
         self._signs, self._prior = self._first_stages(np.random.default_rng(seed))
         self._decoder = self._prior

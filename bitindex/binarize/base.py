@@ -15,6 +15,7 @@ from bitindex.binarize.estimator import Estimator
 from bitindex.codes import Codes, concatenate_codes
 from bitindex.embeddings import EmbeddingSource, count_rows, embedding_batches
 from bitindex.progress import progress_bar
+from bitindex.row_dots import row_dots
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -86,6 +87,34 @@ class Binarizer(Estimator, ABC):
         -------
         ndarray of float32, shape (nq, n_bits)
         """
+
+    def _unbiased_lengths(
+        self, directions: npt.NDArray[np.float32], packed: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
+        """Return |r|^2 / <D b, r>: the scale that removes the error along rows r = x - center.
+
+        Parameters
+        ----------
+        directions : ndarray of float32, shape (n, d)
+            Rows minus ``center_``.
+        packed : ndarray of uint8, shape (n, ceil(n_bits / 8))
+            Their codes.
+
+        Returns
+        -------
+        ndarray of float32, shape (n,)
+            0 where a code points away from its row.
+
+        Notes
+        -----
+        Source: Gao & Long, "RaBitQ", SIGMOD 2024.
+        """
+        signs = np.where(unpack(packed, self.n_bits_), np.float32(1), np.float32(-1))
+        projected = row_dots(self.query_weights(directions), signs)
+        squares = row_dots(directions, directions)
+        lengths = np.zeros_like(squares)
+        np.divide(squares, projected, out=lengths, where=projected > 0)
+        return lengths.astype(np.float32)
 
     @property
     def binary_queries(self) -> bool:
