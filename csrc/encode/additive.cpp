@@ -44,7 +44,7 @@ struct Matrices {
 
   IntegerMatrix decoder, decoder_rows, weighted, evidence, feedback;
   std::vector<float> feedback_blocks;  // (width, 16): the part of each row on the diagonal
-  std::vector<float> doubled;          // (width + 1, width): 2 D^T W D, and zeros
+  AlignedArray<float> doubled;         // (width + 1, width): 2 D^T W D, and zeros
   std::vector<float> along;            // D^T along_center
 };
 
@@ -144,7 +144,8 @@ class Part {
     const FlipProblem problem = {coder_.n_bits, width_, matrices_.doubled.data(),
                                  coder_.along_weight, coder_.patience};
     const size_t n_bytes = (coder_.n_bits + 7) / 8;
-    std::vector<FlipSearch> searches(kSearches, FlipSearch(kernels_, problem));
+    std::vector<FlipSearch> searches;
+    for (size_t s = 0; s < kSearches; ++s) searches.emplace_back(kernels_, problem);
     std::vector<size_t> row_of;  // which row each search is at
     size_t next = 0;
     const auto start_next = [&](FlipSearch& search) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "codes/aligned.h"
 #include "kernels/kernel_table.h"
 
 namespace bitindex {
@@ -13,8 +14,8 @@ namespace bitindex {
 // What all rows share.
 struct FlipProblem {
   size_t n_bits;
-  size_t width;           // n_bits, up to a multiple of 16
-  const float* doubled;   // (width + 1, width): 2 D^T W D, and a row of zeros
+  size_t width;          // n_bits, up to a multiple of 16
+  const float* doubled;  // (width + 1, width): 2 D^T W D, and a row of zeros
   float along_weight;
   size_t patience;  // 0: stop at the first signs that no flip makes better
 };
@@ -38,22 +39,24 @@ class FlipSearch {
   void pack_best(uint8_t* packed) const noexcept;
 
  private:
-  // Bit j % 16 of entry j / 16 stands for sign j.
-  using SignSet = std::vector<uint16_t>;
+  static constexpr size_t kTenure = 8;  // steps that a flipped sign rests
 
   void flip(size_t j) noexcept;
-  void rest(size_t j) noexcept;
 
   const KernelTable& kernels_;
   const FlipProblem& problem_;
   const size_t tenure_;
   const size_t most_steps_;
-  std::vector<float> costs_, along_;  // along_: D^T v, negative where the sign is
-  SignSet negative_, best_, free_;
-  std::vector<size_t> resting_signs_;
+  AlignedArray<float> costs_;  // infinite where a sign rests
+  AlignedArray<float> along_;  // D^T v, negated where the sign is negative
+  AlignedArray<float> signs_;  // 0 or -0
+  std::vector<uint8_t> packed_, best_;
+  // The signs that rest, the place of the one that has rested longest, and their true costs.
+  size_t resting_[kTenure], n_resting_, oldest_;
+  float resting_costs_[kTenure];
   FlipUpdate update_;
-  size_t flipped_, n_steps_, since_best_;
-  float flipped_cost_, change_, least_;
+  size_t n_steps_, since_best_;
+  float change_, least_;
 };
 
 }  // namespace bitindex

@@ -383,20 +383,6 @@ Floats smaller(Floats a, Floats b) noexcept {
   return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
 }
 
-// All bits of lane j set where bit j is.
-Floats lanes_of(uint16_t mask) noexcept {
-  const __m256i bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
-  const __m256i low = _mm256_set1_epi32(mask & 0xff), high = _mm256_set1_epi32(mask >> 8);
-  return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(low, bit), bit)),
-          _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_and_si256(high, bit), bit))};
-}
-
-Floats smaller_where(uint16_t here, Floats a, Floats b) noexcept {
-  const Floats smallest = smaller(a, b), chosen = lanes_of(here);
-  return {_mm256_blendv_ps(b.low, smallest.low, chosen.low),
-          _mm256_blendv_ps(b.high, smallest.high, chosen.high)};
-}
-
 float smallest_lane(Floats x) noexcept {
   const __m256 least_f32x8 = _mm256_min_ps(x.low, x.high);
   __m128 least =
@@ -405,11 +391,9 @@ float smallest_lane(Floats x) noexcept {
   return _mm_cvtss_f32(_mm_min_ss(least, _mm_movehdup_ps(least)));
 }
 
-Floats negate_where(uint16_t here, Floats a) noexcept {
-  const __m256 sign = _mm256_set1_ps(-0.0f);
-  const Floats negated = lanes_of(here);
-  return {_mm256_xor_ps(a.low, _mm256_and_ps(negated.low, sign)),
-          _mm256_xor_ps(a.high, _mm256_and_ps(negated.high, sign))};
+Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
+  return {_mm256_xor_ps(_mm256_xor_ps(a.low, b.low), c.low),
+          _mm256_xor_ps(_mm256_xor_ps(a.high, b.high), c.high)};
 }
 
 __m256 select_bits(__m256 mask, __m256 a, __m256 b) noexcept {

@@ -294,16 +294,13 @@ Floats operator-(Floats a, Floats b) noexcept { return {_mm512_sub_ps(a.x, b.x)}
 Floats operator*(Floats a, Floats b) noexcept { return {_mm512_mul_ps(a.x, b.x)}; }
 
 Floats smaller(Floats a, Floats b) noexcept { return {_mm512_min_ps(a.x, b.x)}; }
-Floats smaller_where(uint16_t here, Floats a, Floats b) noexcept {
-  return {_mm512_mask_min_ps(b.x, here, a.x, b.x)};
-}
 float smallest_lane(Floats a) noexcept { return _mm512_reduce_min_ps(a.x); }
 
-Floats negate_where(uint16_t here, Floats a) noexcept {
-  const __m512i bits = _mm512_castps_si512(a.x), sign = _mm512_set1_epi32(INT32_MIN);
-  return {_mm512_castsi512_ps(_mm512_mask_xor_epi32(bits, here, bits, sign))};
+// The truth tables of VPTERNLOG: parity, and a choice by the second operand.
+Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
+  return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
+      _mm512_castps_si512(a.x), _mm512_castps_si512(b.x), _mm512_castps_si512(c.x), 0x96))};
 }
-// The truth table of VPTERNLOG is that of a choice by its second operand.
 Floats select_bits(Floats mask, Floats a, Floats b) noexcept {
   return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
       _mm512_castps_si512(a.x), _mm512_castps_si512(mask.x), _mm512_castps_si512(b.x), 0xe2))};

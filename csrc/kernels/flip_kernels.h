@@ -1,10 +1,9 @@
 // Steps of a search over signs, written once over the class Floats of each instruction set (see
 // vector_kernels.h), of which they also need
-//   negate_where    the lanes that a mask of 16 bits names, bit j for lane j
-//   smaller_where   the smaller of two, in lanes that a mask does not name the second one
-//   select_bits     the bits of the second where those of the first are set, else of the third
-//   add_bits        adds the bits as integers
-//   smallest_lane   of numbers that are no NaN.
+//   xor_bits       of three
+//   select_bits    the bits of the second where those of the first are set, else of the third
+//   add_bits       adds the bits as integers
+//   smallest_lane  of numbers that are no NaN.
 #pragma once
 
 #include "kernel_table.h"
@@ -47,28 +46,27 @@ void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride, 
   }
 }
 
-// The last bits of a cost give way to its number, so that the smallest cost tells where it is.
+// The last bits of a cost give way to its number, so that the smallest cost tells where it is. The
+// number makes NaN of infinity, and smaller(NaN, least) is least.
 template <class Floats>
-size_t next_flip(const FlipUpdate& update, const float* along, const uint16_t* negative,
-                 const uint16_t* free, size_t n, float* costs) noexcept {
-  const uint32_t number_mask = flip_number_mask(n), cost_mask = ~number_mask;
+size_t next_flip(const FlipUpdate& update, const float* along, const float* signs, size_t n,
+                 float* costs) noexcept {
+  const uint32_t number_mask = flip_number_mask(n);
   uint32_t bits[16];
   const auto repeated = [&](uint32_t first, uint32_t step) noexcept {
     for (uint32_t j = 0; j < 16; ++j) bits[j] = first + j * step;
     return Floats::load_bits(bits);
   };
-  const Floats keep = repeated(cost_mask, 0), sixteen = repeated(16, 0);
-  const Floats by_along = Floats::set(update.along_factor);
+  const Floats keep = repeated(~number_mask, 0), sixteen = repeated(16, 0);
+  const Floats sign = Floats::set(update.sign), by_along = Floats::set(update.along_factor);
   const float* row = update.row;
-  const uint16_t invert = update.invert;
   Floats least = repeated(kNoFlip, 0), numbers = repeated(0, 1);
-  for (size_t j = 0, v = 0; j < n; j += 16, ++v) {
-    const auto opposite = static_cast<uint16_t>(negative[v] ^ invert);
-    const Floats cost = Floats::load(costs + j) +
-                        negate_where(opposite, Floats::load(row + j)) +
-                        by_along * Floats::load(along + j);
+  for (size_t j = 0; j < n; j += 16) {
+    const Floats change = xor_bits(Floats::load(row + j), Floats::load(signs + j), sign);
+    const Floats cost =
+        (Floats::load(costs + j) + change) + by_along * Floats::load(along + j);
     cost.store(costs + j);
-    least = smaller_where(free[v], select_bits(keep, cost, numbers), least);
+    least = smaller(select_bits(keep, cost, numbers), least);
     numbers = add_bits(numbers, sixteen);
   }
   const float smallest = smallest_lane(least);

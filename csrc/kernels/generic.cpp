@@ -130,7 +130,13 @@ struct Slices {
   }
 };
 
-float load_bits(uint32_t bits) noexcept {
+uint32_t bits_of(float x) noexcept {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+float with_bits(uint32_t bits) noexcept {
   float x;
   std::memcpy(&x, &bits, sizeof x);
   return x;
@@ -232,19 +238,16 @@ void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
   }
 }
 
-size_t next_flip(const FlipUpdate& update, const float* along, const uint16_t* negative,
-                 const uint16_t* free, size_t n, float* costs) noexcept {
+size_t next_flip(const FlipUpdate& update, const float* along, const float* signs, size_t n,
+                 float* costs) noexcept {
   const uint32_t number_mask = flip_number_mask(n);
-  float least = load_bits(kNoFlip);
+  float least = with_bits(kNoFlip);
   size_t position = n;
   for (size_t j = 0; j < n; ++j) {
-    const bool opposite = ((negative[j / 16] ^ update.invert) >> j % 16 & 1) != 0;
-    costs[j] += opposite ? -update.row[j] : update.row[j];
-    costs[j] += update.along_factor * along[j];
-    uint32_t bits;
-    std::memcpy(&bits, costs + j, sizeof bits);
-    const float cost = load_bits((bits & ~number_mask) | static_cast<uint32_t>(j));
-    if ((free[j / 16] >> j % 16 & 1) == 0 || !(cost < least)) continue;
+    const uint32_t change = bits_of(update.row[j]) ^ bits_of(signs[j]) ^ bits_of(update.sign);
+    costs[j] = (costs[j] + with_bits(change)) + update.along_factor * along[j];
+    const float cost = with_bits((bits_of(costs[j]) & ~number_mask) | static_cast<uint32_t>(j));
+    if (!(cost < least)) continue;
     least = cost;
     position = j;
   }

@@ -71,12 +71,11 @@ struct SliceTest {
   int32_t at_least;
 };
 
-// What the last flip, of sign f, changes: the cost of sign j by row[j], or by -row[j] where the
-// sign is negative, or the other way round where all bits of `invert` are set; and by along_factor
-// * along[j].
+// What a flip changes: the cost of sign j by row[j] and by along_factor * along[j]. `sign` and the
+// signs are 0 or -0; where their bits differ, row[j] is subtracted.
 struct FlipUpdate {
   const float* row;
-  uint16_t invert;
+  float sign;
   float along_factor;
 };
 
@@ -167,10 +166,10 @@ struct KernelTable {
   void (*decide_signs)(const float* evidence, size_t n_rows, size_t evidence_stride,
                        const float* feedback, int16_t* signs, size_t sign_stride) noexcept;
   // costs[j] = (costs[j] +- row[j]) + along_factor * along[j], see FlipUpdate; returns the j of the
-  // smallest cost with bit j % 16 of free[j / 16] set, n where there is none. Costs are compared with
-  // their last bits replaced by j, so many that hold all j. n is a multiple of 16.
-  size_t (*next_flip)(const FlipUpdate& update, const float* along, const uint16_t* negative,
-                      const uint16_t* free, size_t n, float* costs) noexcept;
+  // smallest cost below infinity, n where there is none. Costs are compared with their last bits
+  // replaced by j, so many that hold all j. n is a multiple of 16.
+  size_t (*next_flip)(const FlipUpdate& update, const float* along, const float* signs, size_t n,
+                      float* costs) noexcept;
 };
 
 }  // namespace bitindex

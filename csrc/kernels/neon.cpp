@@ -257,27 +257,16 @@ Floats smaller(Floats a, Floats b) noexcept {
   return a;
 }
 
-// All bits of lanes 4 part to 4 part + 3 set where those of the mask are.
-uint32x4_t lanes_of(uint16_t mask, size_t part) noexcept {
-  const uint32x4_t bit = {1, 2, 4, 8};
-  return vtstq_u32(vdupq_n_u32(static_cast<uint32_t>(mask >> (4 * part))), bit);
-}
-
-Floats smaller_where(uint16_t here, Floats a, Floats b) noexcept {
-  a = smaller(a, b);
-  for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vbslq_f32(lanes_of(here, j), a.lanes[j], b.lanes[j]);
-  return a;
-}
-
 float smallest_lane(Floats a) noexcept {
   return vminvq_f32(
       vminq_f32(vminq_f32(a.lanes[0], a.lanes[1]), vminq_f32(a.lanes[2], a.lanes[3])));
 }
 
-Floats negate_where(uint16_t here, Floats a) noexcept {
+Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
   for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vbslq_f32(lanes_of(here, j), vnegq_f32(a.lanes[j]), a.lanes[j]);
+    a.lanes[j] = vreinterpretq_f32_u32(veorq_u32(
+        veorq_u32(vreinterpretq_u32_f32(a.lanes[j]), vreinterpretq_u32_f32(b.lanes[j])),
+        vreinterpretq_u32_f32(c.lanes[j])));
   return a;
 }
 
