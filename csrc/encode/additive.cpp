@@ -146,27 +146,40 @@ class Part {
     const size_t n_bytes = (coder_.n_bits + 7) / 8;
     std::vector<FlipSearch> searches;
     for (size_t s = 0; s < kSearches; ++s) searches.emplace_back(kernels_, problem);
-    std::vector<size_t> row_of;  // which row each search is at
-    size_t next = 0;
-    const auto start_next = [&](FlipSearch& search) {
-      search.start({&signs_[next * width_], &gradient_[next * width_], &along_[next * width_],
-                    left_along_[next]});
-      return next++;
-    };
-    while (row_of.size() < kSearches && next < n_)
-      row_of.push_back(start_next(searches[row_of.size()]));
-    for (size_t n_left = row_of.size(); n_left > 0;) {
-      for (size_t s = 0; s < row_of.size(); ++s) {
-        if (row_of[s] == n_ || searches[s].step()) continue;
-        searches[s].pack_best(packed + row_of[s] * n_bytes);
+    std::vector<Running> running;
+    for (size_t i = 0; i < std::min(kSearches, n_); ++i) {
+      running.push_back({&searches[i], i});
+      start(running.back());
+    }
+    for (size_t next = running.size(); !running.empty();) {
+      for (const Running& one : running) one.search->look();
+      for (size_t s = 0; s < running.size();) {
+        Running& one = running[s];
+        if (one.search->take()) {
+          ++s;
+          continue;
+        }
+        one.search->pack_best(packed + one.row * n_bytes);
         if (next < n_) {
-          row_of[s] = start_next(searches[s]);
+          one.row = next++;
+          start(one);
+          ++s;
         } else {
-          row_of[s] = n_;
-          --n_left;
+          one = running.back();
+          running.pop_back();
         }
       }
     }
+  }
+
+  struct Running {
+    FlipSearch* search;
+    size_t row;
+  };
+
+  void start(const Running& one) {
+    const size_t first = one.row * width_;
+    one.search->start({&signs_[first], &gradient_[first], &along_[first], left_along_[one.row]});
   }
 
   const KernelTable& kernels_;

@@ -33,8 +33,10 @@ class FlipSearch {
   FlipSearch(const KernelTable& kernels, const FlipProblem& problem);
 
   void start(const FlipStart& start) noexcept;
-  // Flips a sign; false where the search is over.
-  bool step() noexcept;
+  // A step looks for the next flip and then takes it; false where the search is over. What the two
+  // halves do is apart so that other searches can look while the result of this one is awaited.
+  void look() noexcept;
+  bool take() noexcept;
   // Writes the best signs, ceil(n_bits / 8) bytes, bit 0 the highest of the first byte.
   void pack_best(uint8_t* packed) const noexcept;
 
@@ -48,14 +50,16 @@ class FlipSearch {
   const size_t tenure_;
   const size_t most_steps_;
   AlignedArray<float> costs_;  // infinite where a sign rests
-  AlignedArray<float> along_;  // D^T v, negated where the sign is negative
-  AlignedArray<float> signs_;  // 0 or -0
+  // D^T v, negated where the sign is negative, which the lowest bit tells too.
+  AlignedArray<float> along_;
   std::vector<uint8_t> packed_, best_;
-  // The signs that rest, the place of the one that has rested longest, and their true costs.
-  size_t resting_[kTenure], n_resting_, oldest_;
-  float resting_costs_[kTenure];
+  // Signs that rest: which, their sign, entry of along_ and true cost; and the place of the one that
+  // has rested longest. Places that are still free stand for sign 0, and come to nothing.
+  size_t resting_[kTenure] = {};
+  float resting_signs_[kTenure] = {}, resting_along_[kTenure] = {}, resting_costs_[kTenure] = {};
+  size_t oldest_;
   FlipUpdate update_;
-  size_t n_steps_, since_best_;
+  size_t next_, n_steps_, since_best_;
   float change_, least_;
 };
 

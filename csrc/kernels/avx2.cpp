@@ -391,6 +391,19 @@ float smallest_lane(Floats x) noexcept {
   return _mm_cvtss_f32(_mm_min_ss(least, _mm_movehdup_ps(least)));
 }
 
+Floats flip_signs(Floats a, Floats b) noexcept {
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  return {_mm256_xor_ps(a.low, _mm256_and_ps(b.low, sign)),
+          _mm256_xor_ps(a.high, _mm256_and_ps(b.high, sign))};
+}
+
+__m256 lowest_bit_as_sign(__m256 a) noexcept {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 31));
+}
+Floats lowest_bit_as_sign(Floats a) noexcept {
+  return {lowest_bit_as_sign(a.low), lowest_bit_as_sign(a.high)};
+}
+
 Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
   return {_mm256_xor_ps(_mm256_xor_ps(a.low, b.low), c.low),
           _mm256_xor_ps(_mm256_xor_ps(a.high, b.high), c.high)};

@@ -296,7 +296,14 @@ Floats operator*(Floats a, Floats b) noexcept { return {_mm512_mul_ps(a.x, b.x)}
 Floats smaller(Floats a, Floats b) noexcept { return {_mm512_min_ps(a.x, b.x)}; }
 float smallest_lane(Floats a) noexcept { return _mm512_reduce_min_ps(a.x); }
 
-// The truth tables of VPTERNLOG: parity, and a choice by the second operand.
+Floats lowest_bit_as_sign(Floats a) noexcept {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a.x), 31))};
+}
+// The truth tables of VPTERNLOG: a ^ (b & c), parity, and a choice by the second operand.
+Floats flip_signs(Floats a, Floats b) noexcept {
+  return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
+      _mm512_castps_si512(a.x), _mm512_castps_si512(b.x), _mm512_set1_epi32(INT32_MIN), 0x78))};
+}
 Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
   return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
       _mm512_castps_si512(a.x), _mm512_castps_si512(b.x), _mm512_castps_si512(c.x), 0x96))};

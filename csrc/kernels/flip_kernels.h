@@ -1,9 +1,11 @@
 // Steps of a search over signs, written once over the class Floats of each instruction set (see
 // vector_kernels.h), of which they also need
-//   xor_bits       of three
-//   select_bits    the bits of the second where those of the first are set, else of the third
-//   add_bits       adds the bits as integers
-//   smallest_lane  of numbers that are no NaN.
+//   flip_signs          of the first where the second is negative, -0 included
+//   lowest_bit_as_sign  moves the lowest bit to the highest place, and leaves no other
+//   xor_bits            of three
+//   select_bits         the bits of the second where those of the first are set, else of the third
+//   add_bits            adds the bits as integers
+//   smallest_lane       of numbers that are no NaN.
 #pragma once
 
 #include "kernel_table.h"
@@ -22,9 +24,8 @@ BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
     unrolled<kRows>([&](size_t r) noexcept {
       float lanes[16];
       left[r].store(lanes);
-      const bool positive = lanes[i] > 0.0f;
-      signs[r * sign_stride + i] = positive ? 1 : -1;
-      left[r] = left[r] - Floats::set(positive ? 1.0f : -1.0f) * row;
+      signs[r * sign_stride + i] = sign_of(lanes[i]);
+      left[r] = left[r] - flip_signs(row, Floats::set(lanes[i]));
     });
   }
 }
@@ -49,8 +50,7 @@ void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride, 
 // The last bits of a cost give way to its number, so that the smallest cost tells where it is. The
 // number makes NaN of infinity, and smaller(NaN, least) is least.
 template <class Floats>
-size_t next_flip(const FlipUpdate& update, const float* along, const float* signs, size_t n,
-                 float* costs) noexcept {
+size_t next_flip(const FlipUpdate& update, const float* along, size_t n, float* costs) noexcept {
   const uint32_t number_mask = flip_number_mask(n);
   uint32_t bits[16];
   const auto repeated = [&](uint32_t first, uint32_t step) noexcept {
@@ -58,13 +58,14 @@ size_t next_flip(const FlipUpdate& update, const float* along, const float* sign
     return Floats::load_bits(bits);
   };
   const Floats keep = repeated(~number_mask, 0), sixteen = repeated(16, 0);
-  const Floats sign = Floats::set(update.sign), by_along = Floats::set(update.along_factor);
+  const Floats sign = repeated(update.sign < 0.0f ? kSignBit : 0, 0);
+  const Floats by_along = Floats::set(update.along_factor);
   const float* row = update.row;
   Floats least = repeated(kNoFlip, 0), numbers = repeated(0, 1);
   for (size_t j = 0; j < n; j += 16) {
-    const Floats change = xor_bits(Floats::load(row + j), Floats::load(signs + j), sign);
-    const Floats cost =
-        (Floats::load(costs + j) + change) + by_along * Floats::load(along + j);
+    const Floats pull = Floats::load(along + j);
+    const Floats change = xor_bits(Floats::load(row + j), lowest_bit_as_sign(pull), sign);
+    const Floats cost = (Floats::load(costs + j) + change) + by_along * pull;
     cost.store(costs + j);
     least = smaller(select_bits(keep, cost, numbers), least);
     numbers = add_bits(numbers, sixteen);

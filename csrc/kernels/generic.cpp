@@ -232,20 +232,19 @@ void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
     float left[kLanes];
     std::memcpy(left, evidence, sizeof left);
     for (size_t i = 0; i < kLanes; ++i) {
-      signs[i] = left[i] > 0.0f ? 1 : -1;
+      signs[i] = sign_of(left[i]);
       for (size_t j = 0; j < kLanes; ++j) left[j] -= signs[i] * feedback[kLanes * i + j];
     }
   }
 }
 
-size_t next_flip(const FlipUpdate& update, const float* along, const float* signs, size_t n,
-                 float* costs) noexcept {
+size_t next_flip(const FlipUpdate& update, const float* along, size_t n, float* costs) noexcept {
   const uint32_t number_mask = flip_number_mask(n);
   float least = with_bits(kNoFlip);
   size_t position = n;
   for (size_t j = 0; j < n; ++j) {
-    const uint32_t change = bits_of(update.row[j]) ^ bits_of(signs[j]) ^ bits_of(update.sign);
-    costs[j] = (costs[j] + with_bits(change)) + update.along_factor * along[j];
+    const float product = (bits_of(along[j]) & 1) != 0 ? -update.sign : update.sign;
+    costs[j] = (costs[j] + product * update.row[j]) + update.along_factor * along[j];
     const float cost = with_bits((bits_of(costs[j]) & ~number_mask) | static_cast<uint32_t>(j));
     if (!(cost < least)) continue;
     least = cost;

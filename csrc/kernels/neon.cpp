@@ -262,6 +262,20 @@ float smallest_lane(Floats a) noexcept {
       vminq_f32(vminq_f32(a.lanes[0], a.lanes[1]), vminq_f32(a.lanes[2], a.lanes[3])));
 }
 
+Floats flip_signs(Floats a, Floats b) noexcept {
+  const uint32x4_t sign = vdupq_n_u32(kSignBit);
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vreinterpretq_f32_u32(veorq_u32(
+        vreinterpretq_u32_f32(a.lanes[j]), vandq_u32(vreinterpretq_u32_f32(b.lanes[j]), sign)));
+  return a;
+}
+
+Floats lowest_bit_as_sign(Floats a) noexcept {
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(a.lanes[j]), 31));
+  return a;
+}
+
 Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
   for (size_t j = 0; j < 4; ++j)
     a.lanes[j] = vreinterpretq_f32_u32(veorq_u32(
