@@ -76,7 +76,8 @@ def test_the_start_feeds_decided_bits_back():
     for row, code in zip(rows, encode(coder, rows, patience=0), strict=True):
         evidence = (row - coder["center"]) @ coder["evidence"].astype(np.float64)
         for i in range(37):
-            assert abs(evidence[i]) < 1e-4 or code[i] == np.sign(evidence[i])
+            # The core computes with numbers of 16 bits.
+            assert abs(evidence[i]) < 5e-3 or code[i] == np.sign(evidence[i])
             evidence -= code[i] * coder["feedback"][i]
 
 

@@ -109,8 +109,7 @@ class Part {
       const float* scales = matrices_.feedback.scales() + first;
       for (size_t i = 0; i < n_; ++i)
         for (size_t j = 0; j < kBlock; ++j)
-          evidence[i * width_ + first + j] -=
-              static_cast<float>(sums_[i * kBlock + j]) * scales[j];
+          evidence[i * width_ + first + j] -= static_cast<float>(sums_[i * kBlock + j]) * scales[j];
       kernels_.decide_signs(&evidence[first], n_, width_,
                             &matrices_.feedback_blocks[first * kBlock], &signs_[first], width_);
     }

@@ -8,6 +8,8 @@ namespace bitindex {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
+// Less is no change: with_sign makes 1e-45 of 0.
+constexpr float kNothing = 1e-36f;
 
 // The number with its lowest bit set where the sign is negative.
 float with_sign(float x, float sign) noexcept {
@@ -65,11 +67,11 @@ void FlipSearch::look() noexcept {
 bool FlipSearch::take() noexcept {
   const size_t j = next_;
   if (j >= problem_.n_bits || n_steps_ == most_steps_) return false;
-  if (problem_.patience == 0 && !(costs_[j] < 0.0f)) return false;
+  if (problem_.patience == 0 && !(costs_[j] < -kNothing)) return false;
   ++n_steps_;
   change_ += costs_[j];
   flip(j);
-  if (change_ < least_) {
+  if (change_ < least_ - kNothing) {
     least_ = change_;
     since_best_ = 0;
     best_ = packed_;

@@ -53,8 +53,8 @@ class FlipSearch {
   // D^T v, negated where the sign is negative, which the lowest bit tells too.
   AlignedArray<float> along_;
   std::vector<uint8_t> packed_, best_;
-  // Signs that rest: which, their sign, entry of along_ and true cost; and the place of the one that
-  // has rested longest. Places that are still free stand for sign 0, and come to nothing.
+  // Signs that rest: which, their sign, entry of along_ and true cost; and the place of the one
+  // that has rested longest. Places that are still free stand for sign 0, and come to nothing.
   size_t resting_[kTenure] = {};
   float resting_signs_[kTenure] = {}, resting_along_[kTenure] = {}, resting_costs_[kTenure] = {};
   size_t oldest_;

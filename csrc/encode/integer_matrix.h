@@ -1,7 +1,7 @@
-// Products of floats by way of 16-bit integers: vectors are scaled to a length of 32,767 and rounded.
-// Then no sum of some products of two vectors can leave 32 bits (Cauchy-Schwarz), all sums are exact,
-// and every instruction set adds them up in the order that it likes best. A product is off by about
-// 1 / 32,767 of the lengths of its two vectors.
+// Products of floats by way of 16-bit integers: vectors are scaled to a length of 32,767 and
+// rounded. Then no sum of some products of two vectors can leave 32 bits (Cauchy-Schwarz), all sums
+// are exact, and every instruction set adds them up in the order that it likes best. A product is
+// off by about 1 / 32,767 of the lengths of its two vectors.
 #pragma once
 
 #include <cstddef>

@@ -313,8 +313,8 @@ Floats select_bits(Floats mask, Floats a, Floats b) noexcept {
       _mm512_castps_si512(a.x), _mm512_castps_si512(mask.x), _mm512_castps_si512(b.x), 0xe2))};
 }
 Floats add_bits(Floats a, Floats b) noexcept {
-  return {_mm512_castsi512_ps(
-      _mm512_add_epi32(_mm512_castps_si512(a.x), _mm512_castps_si512(b.x)))};
+  return {
+      _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.x), _mm512_castps_si512(b.x)))};
 }
 
 float add_lanes(Floats a) noexcept {

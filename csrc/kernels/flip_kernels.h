@@ -14,8 +14,9 @@
 namespace bitindex {
 
 template <class Floats, size_t kRows>
-BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride, const float* feedback, int16_t* signs,
-                 size_t sign_stride) noexcept {
+BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
+                                  const float* feedback, int16_t* signs,
+                                  size_t sign_stride) noexcept {
   Floats left[kRows];
   unrolled<kRows>(
       [&](size_t r) noexcept { left[r] = Floats::load(evidence + r * evidence_stride); });
@@ -32,8 +33,8 @@ BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
 
 // Several rows at once: each sign of a row has to wait for the one before.
 template <class Floats>
-void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride, const float* feedback,
-                  int16_t* signs, size_t sign_stride) noexcept {
+void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
+                  const float* feedback, int16_t* signs, size_t sign_stride) noexcept {
   constexpr size_t kRows = 8;
   for (; n_rows >= kRows; n_rows -= kRows) {
     decide_rows<Floats, kRows>(evidence, evidence_stride, feedback, signs, sign_stride);

@@ -14,22 +14,20 @@ namespace bitindex {
 
 template <class Integers, size_t kRows, size_t kVectors>
 BITINDEX_FLATTEN void multiply_int16_tile(const int16_t* rows, size_t row_stride, size_t n_pairs,
-                         const int16_t* matrix, size_t panel_stride, int32_t* sums,
-                         size_t sum_stride) noexcept {
+                                          const int16_t* matrix, size_t panel_stride, int32_t* sums,
+                                          size_t sum_stride) noexcept {
   Integers totals[kRows][kVectors];
   unrolled<kRows>([&](size_t r) noexcept {
     unrolled<kVectors>([&](size_t v) noexcept { totals[r][v] = Integers::zero(); });
   });
   for (size_t p = 0; p < n_pairs; ++p, rows += 2, matrix += 32) {
     typename Integers::Pairs columns[kVectors];
-    unrolled<kVectors>([&](size_t v) noexcept {
-      columns[v] = Integers::load_pairs(matrix + v * panel_stride);
-    });
+    unrolled<kVectors>(
+        [&](size_t v) noexcept { columns[v] = Integers::load_pairs(matrix + v * panel_stride); });
     unrolled<kRows>([&](size_t r) noexcept {
       const auto pair = Integers::pair(rows + r * row_stride);
-      unrolled<kVectors>([&](size_t v) noexcept {
-        totals[r][v] = add_products(totals[r][v], pair, columns[v]);
-      });
+      unrolled<kVectors>(
+          [&](size_t v) noexcept { totals[r][v] = add_products(totals[r][v], pair, columns[v]); });
     });
   }
   unrolled<kRows>([&](size_t r) noexcept {

@@ -72,8 +72,8 @@ struct SliceTest {
   int32_t at_least;
 };
 
-// What a flip changes: the cost of sign j by row[j] and by along_factor * along[j]. The lowest bit of
-// along[j] is set where sign j is negative, `sign` is 1 or -1; where they differ, row[j] is
+// What a flip changes: the cost of sign j by row[j] and by along_factor * along[j]. The lowest bit
+// of along[j] is set where sign j is negative, `sign` is 1 or -1; where they differ, row[j] is
 // subtracted.
 struct FlipUpdate {
   const float* row;

@@ -11,8 +11,9 @@ namespace bitindex {
 // kRows rows times 16 * kVectors columns: every load of the matrix serves all rows, every load of a
 // row all columns.
 template <class Floats, size_t kRows, size_t kVectors>
-BITINDEX_FLATTEN void multiply_tile(const float* rows, size_t n_dims, const float* matrix, size_t panel_stride,
-                   size_t row_stride, float* out, size_t out_stride) noexcept {
+BITINDEX_FLATTEN void multiply_tile(const float* rows, size_t n_dims, const float* matrix,
+                                    size_t panel_stride, size_t row_stride, float* out,
+                                    size_t out_stride) noexcept {
   Floats sums[kRows][kVectors];
   unrolled<kRows>([&](size_t r) noexcept {
     unrolled<kVectors>([&](size_t v) noexcept { sums[r][v] = Floats::zero(); });
@@ -27,8 +28,7 @@ BITINDEX_FLATTEN void multiply_tile(const float* rows, size_t n_dims, const floa
     });
   }
   unrolled<kRows>([&](size_t r) noexcept {
-    unrolled<kVectors>(
-        [&](size_t v) noexcept { sums[r][v].store(out + r * out_stride + 16 * v); });
+    unrolled<kVectors>([&](size_t v) noexcept { sums[r][v].store(out + r * out_stride + 16 * v); });
   });
 }
 

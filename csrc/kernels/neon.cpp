@@ -202,8 +202,7 @@ struct Floats {
   }
   static Floats load_bits(const uint32_t* x) noexcept {
     Floats result;
-    for (size_t j = 0; j < 4; ++j)
-      result.lanes[j] = vreinterpretq_f32_u32(vld1q_u32(x + 4 * j));
+    for (size_t j = 0; j < 4; ++j) result.lanes[j] = vreinterpretq_f32_u32(vld1q_u32(x + 4 * j));
     return result;
   }
   static Floats from_ints(const uint32_t* x) noexcept {
@@ -278,9 +277,9 @@ Floats lowest_bit_as_sign(Floats a) noexcept {
 
 Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
   for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vreinterpretq_f32_u32(veorq_u32(
-        veorq_u32(vreinterpretq_u32_f32(a.lanes[j]), vreinterpretq_u32_f32(b.lanes[j])),
-        vreinterpretq_u32_f32(c.lanes[j])));
+    a.lanes[j] = vreinterpretq_f32_u32(
+        veorq_u32(veorq_u32(vreinterpretq_u32_f32(a.lanes[j]), vreinterpretq_u32_f32(b.lanes[j])),
+                  vreinterpretq_u32_f32(c.lanes[j])));
   return a;
 }
 

@@ -12,9 +12,9 @@
 
 namespace bitindex {
 
-// f(0), f(1), ... f(kRounds - 1). An array of vectors that a flattened function only touches in such
-// loops stays in registers. GCC 12 unrolls plain loops too late to see that it could, and stores
-// every sum of a product in every round.
+// f(0), f(1), ... f(kRounds - 1). An array of vectors that a flattened function only touches in
+// such loops stays in registers. GCC 12 unrolls plain loops too late to see that it could, and
+// stores every sum of a product in every round.
 template <size_t kRounds, class F>
 void unrolled(const F& f) noexcept {
   if constexpr (kRounds > 0) {
