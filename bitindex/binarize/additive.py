@@ -66,7 +66,8 @@ class AdditiveBinarizer(Binarizer):
     D b also stands for the length of a row. Where lengths differ much and are not scaled away, as
     of word vectors by distance, :class:`RotationBinarizer`, which stores them, finds more.
 
-    Encoding takes about 3 d m + 2 m^2 operations a row and m more for each step of the search.
+    Encoding takes 4 d m + m^2 / 2 multiplications of 16-bit integers a row, and 2 m of floats for
+    each step of the search.
     Training uses NumPy's linear algebra, whose last bits differ between machines; what one fitted
     object encodes does not.
 

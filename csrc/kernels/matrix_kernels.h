@@ -4,32 +4,27 @@
 #pragma once
 
 #include "kernel_table.h"
-#include "unrolled.h"
 
 namespace bitindex {
 
 // kRows rows times 16 * kVectors columns: every load of the matrix serves all rows, every load of a
 // row all columns.
 template <class Floats, size_t kRows, size_t kVectors>
-BITINDEX_FLATTEN void multiply_tile(const float* rows, size_t n_dims, const float* matrix,
-                                    size_t panel_stride, size_t row_stride, float* out,
-                                    size_t out_stride) noexcept {
+void multiply_tile(const float* rows, size_t n_dims, const float* matrix, size_t panel_stride,
+                   size_t row_stride, float* out, size_t out_stride) noexcept {
   Floats sums[kRows][kVectors];
-  unrolled<kRows>([&](size_t r) noexcept {
-    unrolled<kVectors>([&](size_t v) noexcept { sums[r][v] = Floats::zero(); });
-  });
+  for (size_t r = 0; r < kRows; ++r)
+    for (size_t v = 0; v < kVectors; ++v) sums[r][v] = Floats::zero();
   for (size_t k = 0; k < n_dims; ++k, matrix += row_stride) {
     Floats columns[kVectors];
-    unrolled<kVectors>(
-        [&](size_t v) noexcept { columns[v] = Floats::load(matrix + v * panel_stride); });
-    unrolled<kRows>([&](size_t r) noexcept {
+    for (size_t v = 0; v < kVectors; ++v) columns[v] = Floats::load(matrix + v * panel_stride);
+    for (size_t r = 0; r < kRows; ++r) {
       const Floats x = Floats::set(rows[r * n_dims + k]);
-      unrolled<kVectors>([&](size_t v) noexcept { sums[r][v] = sums[r][v] + x * columns[v]; });
-    });
+      for (size_t v = 0; v < kVectors; ++v) sums[r][v] = sums[r][v] + x * columns[v];
+    }
   }
-  unrolled<kRows>([&](size_t r) noexcept {
-    unrolled<kVectors>([&](size_t v) noexcept { sums[r][v].store(out + r * out_stride + 16 * v); });
-  });
+  for (size_t r = 0; r < kRows; ++r)
+    for (size_t v = 0; v < kVectors; ++v) sums[r][v].store(out + r * out_stride + 16 * v);
 }
 
 template <class Floats, size_t kVectors>
