@@ -69,6 +69,28 @@ def multiply_rows(rows, matrix):
     return sums
 
 
+def decide_signs(evidence, feedback):
+    """Sixteen signs of each row in turn, each of which changes the evidence for the others."""
+    left = evidence[:, :16].copy()
+    signs = np.empty(left.shape, np.int16)
+    for i in range(16):
+        signs[:, i] = np.where(np.signbit(left[:, i]), -1, 1)
+        left -= signs[:, i, np.newaxis].astype(np.float32) * feedback[i]
+    return signs
+
+
+def next_flip(costs, row, sign, along, along_factor):
+    """The new costs, and the place of the smallest one, with its place in its last bits."""
+    negative = along.view(np.uint32) & 1 == 1
+    costs = costs + np.where(negative, -sign, sign).astype(np.float32) * row
+    costs = costs + np.float32(along_factor) * along
+    numbers = np.arange(len(costs), dtype=np.uint32)
+    mask = np.uint32(2 ** max(4, int(len(costs) - 1).bit_length()) - 1)
+    keys = (costs.view(np.uint32) & ~mask | numbers).view(np.float32)
+    best = int(np.argmin(np.where(np.isfinite(costs), keys, np.inf)))
+    return costs, best if np.isfinite(costs[best]) else len(costs)
+
+
 def hadamard(x, factors, first, n):
     """The Walsh-Hadamard transform of n numbers from ``first`` on, after all were multiplied."""
     result = x * factors

@@ -68,6 +68,31 @@ def test_no_single_flip_is_better(n_bits):
         assert errors(coder, weights, row, flips_of(code)).min() > here * (1 - 1e-4) - 1e-4
 
 
+@pytest.mark.parametrize(("n_dims", "n_bits"), [(1, 1), (13, 37), (40, 7), (3, 130), (70, 96)])
+def test_codes_depend_on_the_rows_alone(n_dims, n_bits, use_isa):
+    coder, _ = random_coder(n_dims, n_bits)
+    rng = np.random.default_rng(1)
+    scales = 10.0 ** rng.integers(-20, 16, (300, 1))
+    rows = (rng.standard_normal((300, n_dims)) * scales + coder["center"]).astype(np.float32)
+    rows[::50] = 0
+    rows[1::50] = coder["center"]
+    for patience in (0, 20):
+        expected = encode(coder, rows, patience)
+        for isa in _core.supported_isas():
+            use_isa(isa)
+            np.testing.assert_array_equal(encode(coder, rows, patience), expected, err_msg=isa)
+        one_by_one = [encode(coder, row[np.newaxis], patience)[0] for row in rows[:40]]
+        np.testing.assert_array_equal(one_by_one, expected[:40])
+
+
+def test_rows_far_from_the_center_get_the_signs_of_their_direction():
+    coder, weights = random_coder(20, 30, along_weight=0.0)
+    rows = np.random.default_rng(1).standard_normal((30, 20)).astype(np.float32) * np.float32(1e15)
+    products = rows @ (weights @ coder["decoder"]).astype(np.float64)
+    clear = np.abs(products) > 1e-2 * np.abs(products).max()
+    np.testing.assert_array_equal(encode(coder, rows, 50)[clear], np.sign(products)[clear])
+
+
 def test_the_start_feeds_decided_bits_back():
     coder, _ = random_coder(13, 37)
     coder["decoder"] *= 0  # no flip changes anything, so the search stays where it starts
@@ -76,7 +101,8 @@ def test_the_start_feeds_decided_bits_back():
     for row, code in zip(rows, encode(coder, rows, patience=0), strict=True):
         evidence = (row - coder["center"]) @ coder["evidence"].astype(np.float64)
         for i in range(37):
-            assert abs(evidence[i]) < 1e-4 or code[i] == np.sign(evidence[i])
+            # The core computes with numbers of 16 bits.
+            assert abs(evidence[i]) < 5e-3 or code[i] == np.sign(evidence[i])
             evidence -= code[i] * coder["feedback"][i]
 
 

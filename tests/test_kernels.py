@@ -176,6 +176,68 @@ def test_multiply_rows(kernels, n_dims):
             np.testing.assert_array_equal(kernels.multiply_rows(rows, panels, True), expected)
 
 
+@pytest.mark.parametrize("n_pairs", [0, 1, 2, 31, 50])
+def test_multiply_int16(kernels, n_pairs):
+    rng = np.random.default_rng(n_pairs)
+    for n_rows in (1, 3, 4, 5, 6, 11, 12, 25):
+        for n_panels in (1, 5, 6, 7):
+            # In rows that are longer than what is multiplied.
+            rows = at_offset(rng.integers(-4000, 4001, (n_rows, 2 * n_pairs + 6), np.int16), 1)
+            shape = (n_panels, n_pairs, 16, 2)
+            matrix = at_offset(rng.integers(-4000, 4001, shape, np.int16), 3)
+            columns = matrix.transpose(1, 3, 0, 2).reshape(2 * n_pairs, 16 * n_panels)
+            np.testing.assert_array_equal(
+                kernels.multiply_int16(rows, matrix),
+                rows[:, : 2 * n_pairs].astype(np.int64) @ columns,
+            )
+
+
+def test_multiply_int16_of_the_largest_sums(kernels):
+    rows = np.array([[32767, 0], [-32768, 0], [-32768, 32767]], np.int16)
+    matrix = np.tile(np.array([32767, -32768], np.int16), (1, 1, 16, 1))
+    sums = kernels.multiply_int16(rows, matrix)
+    np.testing.assert_array_equal(sums[:, 0], [32767**2, -32768 * 32767, -2 * 32768 * 32767])
+
+
+def test_decide_signs(kernels):
+    rng = np.random.default_rng(7)
+    for n_rows in [*range(20), 100]:
+        evidence = at_offset(rng.normal(size=(n_rows, 23)).astype(np.float32), n_rows % 5)
+        evidence[::3, ::2] = 0
+        evidence[1::3, ::2] = -0.0
+        feedback = at_offset(rng.normal(size=(16, 16)).astype(np.float32), 3)
+        feedback[rng.random((16, 16)) < 0.3] = 0
+        np.testing.assert_array_equal(
+            kernels.decide_signs(evidence, feedback), reference.decide_signs(evidence, feedback)
+        )
+
+
+@pytest.mark.parametrize("n", [16, 32, 48, 384, 528, 4112])
+def test_next_flip(kernels, n):
+    rng = np.random.default_rng(n)
+    for round_ in range(40):
+        costs, row, along = (rng.normal(size=n).astype(np.float32) for _ in range(3))
+        if round_ % 2:  # many costs that only differ in their last bits
+            costs = (1 + np.float32(1e-6) * costs).astype(np.float32)
+            row, along = row * np.float32(1e-6), along * np.float32(1e-6)
+        costs[rng.random(n) < 0.2] = np.inf
+        costs, row, along = at_offset(costs, 1), at_offset(row, 2), at_offset(along, 3)
+        sign, along_factor = float(rng.choice([-1, 1])), float(rng.normal())
+        new_costs, best = kernels.next_flip(costs, row, sign, along, along_factor)
+        expected_costs, expected_best = reference.next_flip(costs, row, sign, along, along_factor)
+        np.testing.assert_array_equal(new_costs, expected_costs)
+        assert best == expected_best
+
+
+def test_next_flip_of_costs_that_are_no_numbers(kernels):
+    zeros, costs = np.zeros(32, np.float32), np.full(32, np.inf, np.float32)
+    assert kernels.next_flip(costs, zeros, 1.0, zeros, 0.0)[1] == 32
+    costs[5] = np.nan
+    assert kernels.next_flip(costs, zeros, 1.0, zeros, 0.0)[1] == 32
+    costs[[7, 20]] = 3e38, 1.0
+    assert kernels.next_flip(costs, zeros, 1.0, zeros, 0.0)[1] == 20
+
+
 def test_hadamard(kernels):
     rng = np.random.default_rng(6)
     for n_dims in [*LENGTHS[1:], 384, 1000, 4100]:

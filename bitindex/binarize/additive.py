@@ -80,7 +80,8 @@ class AdditiveBinarizer(Binarizer):
     Of rows of length 1 around a short center the inner products are kept, so that the cosine needs
     no offset beside the code; of others the distances and inner products around the center.
 
-    Encoding takes about 3 d m + 2 m^2 operations a row and m more for each step of the search.
+    Encoding takes 4 d m + m^2 / 2 multiplications of 16-bit integers a row, and 2 m of floats for
+    each step of the search.
     Training uses NumPy's linear algebra, whose last bits differ between machines; what one fitted
     object encodes does not.
 

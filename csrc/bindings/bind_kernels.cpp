@@ -123,6 +123,36 @@ class Kernels {
     return out;
   }
 
+  // The rows may be longer than the matrix is high; it has the shape (n_panels, n_pairs, 16, 2).
+  Array<int32_t> multiply_int16(const Array<int16_t>& rows, const Array<int16_t>& matrix) const {
+    const auto n_rows = static_cast<size_t>(rows.shape(0));
+    const auto n_panels = static_cast<size_t>(matrix.shape(0));
+    const auto n_pairs = static_cast<size_t>(matrix.shape(1));
+    auto sums = new_array<int32_t>({n_rows, 16 * n_panels});
+    table_.multiply_int16(rows.data(), n_rows, static_cast<size_t>(rows.shape(1)), n_pairs,
+                          matrix.data(), n_panels, 32 * n_pairs, sums.mutable_data());
+    return sums;
+  }
+
+  Array<int16_t> decide_signs(const Array<float>& evidence, const Array<float>& feedback) const {
+    const auto n_rows = static_cast<size_t>(evidence.shape(0));
+    auto signs = new_array<int16_t>({n_rows, 16});
+    table_.decide_signs(evidence.data(), n_rows, static_cast<size_t>(evidence.shape(1)),
+                        feedback.data(), signs.mutable_data(), 16);
+    return signs;
+  }
+
+  std::pair<Array<float>, size_t> next_flip(const Array<float>& costs, const Array<float>& row,
+                                            float sign, const Array<float>& along,
+                                            float along_factor) const {
+    values_of<float>(row, size_of(costs), 1, "row");
+    values_of<float>(along, size_of(costs), 1, "along");
+    Array<float> out(costs.size(), costs.data());
+    const size_t best = table_.next_flip({row.data(), sign, along_factor}, along.data(),
+                                         size_of(costs), out.mutable_data());
+    return {out, best};
+  }
+
   Array<float> hadamard(const Array<float>& x, const Array<float>& factors, size_t first,
                         size_t n) const {
     values_of<float>(factors, size_of(x), 1, "factors");
@@ -178,6 +208,12 @@ void bind_kernels(py::module_& module) {
       .def("squared_l2", &Kernels::squared_l2<int8_t, kInt8>, query, x, py::arg("scale"))
       .def("multiply_rows", &Kernels::multiply_rows, rows, py::arg("matrix").noconvert(),
            py::arg("panels"))
+      .def("multiply_int16", &Kernels::multiply_int16, rows, py::arg("matrix").noconvert())
+      .def("decide_signs", &Kernels::decide_signs, py::arg("evidence").noconvert(),
+           py::arg("feedback").noconvert())
+      .def("next_flip", &Kernels::next_flip, py::arg("costs").noconvert(),
+           py::arg("row").noconvert(), py::arg("sign"), py::arg("along").noconvert(),
+           py::arg("along_factor"))
       .def("hadamard", &Kernels::hadamard, x, py::arg("factors").noconvert(), py::arg("first"),
            py::arg("n"))
       .def("level_sums", &Kernels::level_sums, x, py::arg("t"), py::arg("most"));

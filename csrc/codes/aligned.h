@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 
@@ -31,5 +32,22 @@ inline AlignedBytes make_aligned(size_t n_bytes) {
 #endif
   return memory;
 }
+
+// Numbers on cache lines of their own, zeros at first.
+template <class T>
+class AlignedArray {
+ public:
+  explicit AlignedArray(size_t n) : memory_(make_aligned(n * sizeof(T))) {
+    std::memset(memory_.get(), 0, n * sizeof(T));
+  }
+
+  T* data() noexcept { return reinterpret_cast<T*>(memory_.get()); }
+  const T* data() const noexcept { return reinterpret_cast<const T*>(memory_.get()); }
+  T& operator[](size_t i) noexcept { return data()[i]; }
+  const T& operator[](size_t i) const noexcept { return data()[i]; }
+
+ private:
+  AlignedBytes memory_;
+};
 
 }  // namespace bitindex

@@ -1,172 +1,209 @@
 #include "encode/additive.h"
 
-#include <cstring>
-#include <memory>
 #include <vector>
 
+#include "encode/flip_search.h"
+#include "encode/integer_matrix.h"
 #include "encode/panels.h"
 
 namespace bitindex {
 namespace {
 
-constexpr size_t kTenure = 8;  // steps that a flipped bit rests
-constexpr float kResting = 1e30f;
-
-// A square matrix with rows and columns of zeros up to a multiple of 16.
-std::vector<float> padded(const float* matrix, size_t n, size_t width) {
-  std::vector<float> result(width * width, 0.0f);
-  for (size_t i = 0; i < n; ++i) std::memcpy(&result[i * width], matrix + i * n, n * sizeof(float));
-  return result;
-}
+constexpr size_t kBlock = IntegerMatrix::kWidth;
+// Searches that go on in turns: one waits for its smallest cost while another reads its own.
+constexpr size_t kSearches = 2;
 
 // What all rows share.
 struct Matrices {
   Matrices(const RowWork& work, const AdditiveCoder& coder)
-      : n_dims(coder.n_dims),
-        n_bits(coder.n_bits),
-        decoder(coder.decoder, coder.n_dims, coder.n_bits),
+      : decoder(coder.decoder, coder.n_dims, coder.n_bits),
+        decoder_rows(coder.decoder, coder.n_dims, coder.n_bits, true),
         weighted(coder.weighted, coder.n_dims, coder.n_bits),
         evidence(coder.evidence, coder.n_dims, coder.n_bits),
-        feedback(padded(coder.feedback, coder.n_bits, decoder.width())),
-        gram(width() * width()),
+        feedback(coder.feedback, coder.n_bits, coder.n_bits),
+        feedback_blocks(width() * kBlock),
+        doubled((width() + 1) * width()),
         along(width()) {
-    // Gram matrix D^T W D: the rows of D^T times W D.
-    std::vector<float> columns(width() * n_dims, 0.0f);
-    for (size_t k = 0; k < n_dims; ++k)
-      for (size_t j = 0; j < n_bits; ++j) columns[j * n_dims + k] = coder.decoder[k * n_bits + j];
-    for_each_part(work, width(), n_dims, [&](size_t first, size_t n) {
-      weighted.multiply(work.kernels, &columns[first * n_dims], n, &gram[first * width()]);
+    const size_t d = coder.n_dims, m = coder.n_bits;
+    for (size_t i = 0; i < m; ++i)
+      for (size_t j = i / kBlock * kBlock; j < std::min(m, (i / kBlock + 1) * kBlock); ++j)
+        feedback_blocks[i * kBlock + j % kBlock] = coder.feedback[i * m + j];
+    // The rows of 2 D^T times W D.
+    std::vector<float> columns(m * d);
+    for (size_t k = 0; k < d; ++k)
+      for (size_t j = 0; j < m; ++j) {
+        columns[j * d + k] = 2.0f * coder.decoder[k * m + j];
+        along[j] += coder.decoder[k * m + j] * coder.along_center[k];
+      }
+    const Panels panels(coder.weighted, d, m);
+    for_each_part(work, m, d, [&](size_t first, size_t n) {
+      panels.multiply(work.kernels, &columns[first * d], n, &doubled[first * width()]);
     });
-    gram_panels = std::make_unique<Panels>(gram.data(), width(), width());
-    decoder.multiply(work.kernels, coder.along_center, 1, along.data());
   }
   size_t width() const noexcept { return decoder.width(); }
 
-  size_t n_dims, n_bits;
-  Panels decoder, weighted, evidence;
-  std::vector<float> feedback;
-  std::vector<float> gram;
-  std::unique_ptr<Panels> gram_panels;
-  std::vector<float> along;  // D^T along_center
+  IntegerMatrix decoder, decoder_rows, weighted, evidence, feedback;
+  std::vector<float> feedback_blocks;  // (width, 16): the part of each row on the diagonal
+  AlignedArray<float> doubled;         // (width + 1, width): 2 D^T W D, and zeros
+  std::vector<float> along;            // D^T along_center
 };
 
-// The search for one row.
-class Search {
+// Some rows on their way to codes.
+class Part {
  public:
-  Search(const KernelTable& kernels, const Matrices& matrices, float along_weight, size_t patience)
+  Part(const KernelTable& kernels, const AdditiveCoder& coder, const Matrices& matrices, size_t n)
       : kernels_(kernels),
+        coder_(coder),
         matrices_(matrices),
-        along_weight_(along_weight),
-        patience_(patience),
+        n_(n),
+        stride_(matrices.decoder.row_stride()),
         width_(matrices.width()),
-        own_(width_),
-        resting_(width_),
-        costs_(width_),
-        best_(width_) {}
+        left_(n * coder.n_dims),
+        scales_(n),
+        rounded_(n * stride_),
+        signs_(n * width_),
+        sums_(n * std::max(width_, matrices.decoder_rows.width())),
+        gradient_(n * width_),
+        along_(n * width_),
+        left_along_(n) {}
 
-  // signs: where to start, and the best ones afterwards. gradient: D^T W (r - D signs). along: D^T
-  // v. left_along: <v, r - D signs>.
-  void run(float* signs, float* gradient, const float* along, float left_along) {
-    const float pull = along_weight_ * left_along;
-    for (size_t j = 0; j < width_; ++j) {
-      own_[j] = matrices_.gram[j * width_ + j] + along_weight_ * along[j] * along[j];
-      if (j >= matrices_.n_bits) own_[j] = kResting;
-      resting_[j] = own_[j];
-    }
-    best_.assign(signs, signs + width_);
-    // The first call adds the pull along v to the gradient, each other one what a flip changes.
-    FlipUpdate update = {matrices_.gram.data(), 0.0f, along, pull};
-    float change = 0.0f, least = 0.0f;
-    const size_t most_steps = 4 * matrices_.n_bits + patience_;
-    for (size_t step = 0, since_best = 0; step < most_steps; ++step) {
-      const size_t j =
-          kernels_.next_flip(update, signs, resting_.data(), width_, gradient, costs_.data());
-      change += costs_[j];
-      if (costs_[j] >= 0.5f * kResting || (patience_ == 0 && !(costs_[j] < 0.0f))) break;
-      const float twice = 2.0f * signs[j];
-      update = {&matrices_.gram[j * width_], twice, along, twice * along_weight_ * along[j]};
-      signs[j] = -signs[j];
-      if (patience_ > 0) rest(j, step);
-      if (change < least) {
-        least = change;
-        since_best = 0;
-        std::memcpy(best_.data(), signs, width_ * sizeof(float));
-      } else if (++since_best > patience_) {
-        break;
-      }
-    }
-    std::memcpy(signs, best_.data(), width_ * sizeof(float));
+  void encode(const float* rows, const uint8_t* first_codes, uint8_t* packed) {
+    subtract_center(rows, n_, coder_.n_dims, coder_.center, left_.data());
+    round_left();
+    multiply(matrices_.decoder, along_);
+    for (size_t i = 0; i < n_; ++i)
+      for (size_t j = 0; j < width_; ++j) along_[i * width_ + j] += matrices_.along[j];
+    if (first_codes == nullptr)
+      decide_signs();
+    else
+      unpack_signs(first_codes);
+    subtract_decoded();
+    round_left();
+    multiply(matrices_.weighted, gradient_);
+    search(packed);
   }
 
  private:
-  void rest(size_t j, size_t step) {
-    if (step >= kTenure) {
-      const size_t rested = resting_bits_[step % kTenure];
-      resting_[rested] = own_[rested];
+  void round_left() {
+    const size_t d = coder_.n_dims;
+    for (size_t i = 0; i < n_; ++i)
+      scales_[i] = round_to_int16(&left_[i * d], d, &rounded_[i * stride_]);
+  }
+
+  // What is left of the rows, times a matrix.
+  void multiply(const IntegerMatrix& matrix, std::vector<float>& out) {
+    matrix.multiply(kernels_, rounded_.data(), n_, stride_, sums_.data());
+    for (size_t i = 0; i < n_; ++i)
+      for (size_t j = 0; j < width_; ++j)
+        out[i * width_ + j] =
+            static_cast<float>(sums_[i * width_ + j]) * (scales_[i] * matrix.scales()[j]);
+  }
+
+  // Sixteen signs after the other, of all rows: first the feedback from all signs before them.
+  void decide_signs() {
+    std::vector<float>& evidence = gradient_;
+    multiply(matrices_.evidence, evidence);
+    for (size_t first = 0; first < width_; first += kBlock) {
+      matrices_.feedback.multiply_panel(kernels_, signs_.data(), n_, width_, first, first / kBlock,
+                                        sums_.data());
+      const float* scales = matrices_.feedback.scales() + first;
+      for (size_t i = 0; i < n_; ++i)
+        for (size_t j = 0; j < kBlock; ++j)
+          evidence[i * width_ + first + j] -= static_cast<float>(sums_[i * kBlock + j]) * scales[j];
+      kernels_.decide_signs(&evidence[first], n_, width_,
+                            &matrices_.feedback_blocks[first * kBlock], &signs_[first], width_);
     }
-    resting_bits_[step % kTenure] = j;
-    resting_[j] = kResting;
+  }
+
+  void unpack_signs(const uint8_t* packed) {
+    const size_t m = coder_.n_bits, n_bytes = (m + 7) / 8;
+    for (size_t i = 0; i < n_; ++i, packed += n_bytes)
+      for (size_t j = 0; j < m; ++j)
+        signs_[i * width_ + j] = (packed[j / 8] >> (7 - j % 8) & 1) != 0 ? 1 : -1;
+  }
+
+  // From r to e = r - D b, and <v, e>.
+  void subtract_decoded() {
+    const IntegerMatrix& decoder = matrices_.decoder_rows;
+    decoder.multiply(kernels_, signs_.data(), n_, width_, sums_.data());
+    const auto dot = kernels_.dot[kFloat32];
+    const size_t d = coder_.n_dims;
+    std::vector<float> along_row(d);
+    for (size_t i = 0; i < n_; ++i) {
+      float* left = &left_[i * d];
+      for (size_t k = 0; k < d; ++k) {
+        along_row[k] = left[k] + coder_.along_center[k];
+        left[k] -= static_cast<float>(sums_[i * decoder.width() + k]) * decoder.scales()[k];
+      }
+      left_along_[i] = dot(along_row.data(), left, 1.0f, d);
+    }
+  }
+
+  void search(uint8_t* packed) {
+    const FlipProblem problem = {coder_.n_bits, width_, matrices_.doubled.data(),
+                                 coder_.along_weight, coder_.patience};
+    const size_t n_bytes = (coder_.n_bits + 7) / 8;
+    std::vector<FlipSearch> searches;
+    for (size_t s = 0; s < kSearches; ++s) searches.emplace_back(kernels_, problem);
+    std::vector<Running> running;
+    for (size_t i = 0; i < std::min(kSearches, n_); ++i) {
+      running.push_back({&searches[i], i});
+      start(running.back());
+    }
+    for (size_t next = running.size(); !running.empty();) {
+      for (const Running& one : running) one.search->look();
+      for (size_t s = 0; s < running.size();) {
+        Running& one = running[s];
+        if (one.search->take()) {
+          ++s;
+          continue;
+        }
+        one.search->pack_best(packed + one.row * n_bytes);
+        if (next < n_) {
+          one.row = next++;
+          start(one);
+          ++s;
+        } else {
+          one = running.back();
+          running.pop_back();
+        }
+      }
+    }
+  }
+
+  struct Running {
+    FlipSearch* search;
+    size_t row;
+  };
+
+  void start(const Running& one) {
+    const size_t first = one.row * width_;
+    one.search->start({&signs_[first], &gradient_[first], &along_[first], left_along_[one.row]});
   }
 
   const KernelTable& kernels_;
+  const AdditiveCoder& coder_;
   const Matrices& matrices_;
-  const float along_weight_;
-  const size_t patience_;
-  const size_t width_;
-  std::vector<float> own_, resting_, costs_, best_;
-  size_t resting_bits_[kTenure] = {};
+  const size_t n_, stride_, width_;
+  std::vector<float> left_;  // first the rows without the center, then without D b too
+  std::vector<float> scales_;
+  std::vector<int16_t> rounded_, signs_;
+  std::vector<int32_t> sums_;
+  std::vector<float> gradient_, along_;  // (n, width): D^T W e, D^T v
+  std::vector<float> left_along_;        // <v, e>
 };
-
-void unpack_signs(const uint8_t* packed, size_t n_bits, float* signs) {
-  for (size_t j = 0; j < n_bits; ++j)
-    signs[j] = (packed[j / 8] >> (7 - j % 8) & 1) != 0 ? 1.0f : -1.0f;
-}
-
-void pack_signs(const float* signs, size_t n_bits, uint8_t* packed) {
-  std::memset(packed, 0, (n_bits + 7) / 8);
-  for (size_t j = 0; j < n_bits; ++j)
-    packed[j / 8] = static_cast<uint8_t>(packed[j / 8] | (signs[j] > 0.0f) << (7 - j % 8));
-}
 
 }  // namespace
 
 void encode_additive(const RowWork& work, const AdditiveCoder& coder, const float* rows,
                      size_t n_rows, const uint8_t* first_codes, uint8_t* packed) {
   const Matrices matrices(work, coder);
-  const size_t d = coder.n_dims, width = matrices.width(), n_bytes = (coder.n_bits + 7) / 8;
-  const auto dot = work.kernels.dot[kFloat32];
-  for_each_part(work, n_rows, d, [&](size_t first, size_t n) {
-    std::vector<float> centered(n * d), along_row(d);
-    std::vector<float> signs(n * width, 0.0f), evidence(n * width), along(n * width),
-        gradient(n * width);
-    subtract_center(rows + first * d, n, d, coder.center, centered.data());
-    if (first_codes == nullptr) {
-      matrices.evidence.multiply(work.kernels, centered.data(), n, evidence.data());
-      for (size_t i = 0; i < n; ++i)
-        work.kernels.decide_signs(&evidence[i * width], matrices.feedback.data(), width,
-                                  &signs[i * width]);
-    } else {
-      for (size_t i = 0; i < n; ++i)
-        unpack_signs(first_codes + (first + i) * n_bytes, coder.n_bits, &signs[i * width]);
-    }
-    matrices.decoder.multiply(work.kernels, centered.data(), n, along.data());
-    matrices.weighted.multiply(work.kernels, centered.data(), n, gradient.data());
-    std::vector<float>& decoded = evidence;  // now D^T W D signs
-    matrices.gram_panels->multiply(work.kernels, signs.data(), n, decoded.data());
-    Search search(work.kernels, matrices, coder.along_weight, coder.patience);
-    for (size_t i = 0; i < n; ++i) {
-      const float* row = &centered[i * d];
-      float* row_along = &along[i * width];
-      for (size_t j = 0; j < width; ++j) {
-        row_along[j] += matrices.along[j];
-        gradient[i * width + j] -= decoded[i * width + j];
-      }
-      for (size_t k = 0; k < d; ++k) along_row[k] = row[k] + coder.along_center[k];
-      const float left = dot(along_row.data(), row, 1.0f, d) -
-                         dot(row_along, &signs[i * width], 1.0f, coder.n_bits);
-      search.run(&signs[i * width], &gradient[i * width], row_along, left);
-      pack_signs(&signs[i * width], coder.n_bits, packed + (first + i) * n_bytes);
-    }
+  const size_t n_bytes = (coder.n_bits + 7) / 8;
+  for_each_part(work, n_rows, coder.n_dims, [&](size_t first, size_t n) {
+    Part(work.kernels, coder, matrices, n)
+        .encode(rows + first * coder.n_dims,
+                first_codes == nullptr ? nullptr : first_codes + first * n_bytes,
+                packed + first * n_bytes);
   });
 }
 

@@ -11,7 +11,8 @@
 //   search   flip the bit that lowers the error most, or raises it least; a flipped bit rests for
 //            some steps (tabu search). It ends `patience` steps after the best code that it met.
 //
-// All of it is done by float operations in a fixed order.
+// Products are those of integer_matrix.h, exact once their factors are rounded; all else is done by
+// float operations in a fixed order.
 // Sources: Babenko & Lempitsky, "Additive quantization", CVPR 2014; Carreira-Perpinan &
 // Raziperchikolaei, "Hashing with binary autoencoders", CVPR 2015; Guo et al., "Accelerating
 // large-scale inference with anisotropic vector quantization", ICML 2020 (the second term); Glover,

@@ -16,6 +16,7 @@ BITINDEX_BEGIN_TARGET("avx2,bmi,popcnt,f16c")
 
 #include "flip_kernels.h"
 #include "hadamard_kernels.h"
+#include "integer_kernels.h"
 #include "matrix_kernels.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
@@ -339,6 +340,9 @@ struct Floats {
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load64x1(x))),
             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load64x1(x + 8)))};
   }
+  static Floats load_bits(const uint32_t* x) noexcept {
+    return {_mm256_castsi256_ps(bitindex::load(x)), _mm256_castsi256_ps(bitindex::load(x + 8))};
+  }
   static Floats from_ints(const uint32_t* x) noexcept {
     return {_mm256_cvtepi32_ps(bitindex::load(x)), _mm256_cvtepi32_ps(bitindex::load(x + 8))};
   }
@@ -379,6 +383,46 @@ Floats smaller(Floats a, Floats b) noexcept {
   return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
 }
 
+float smallest_lane(Floats x) noexcept {
+  const __m256 least_f32x8 = _mm256_min_ps(x.low, x.high);
+  __m128 least =
+      _mm_min_ps(_mm256_castps256_ps128(least_f32x8), _mm256_extractf128_ps(least_f32x8, 1));
+  least = _mm_min_ps(least, _mm_movehl_ps(least, least));
+  return _mm_cvtss_f32(_mm_min_ss(least, _mm_movehdup_ps(least)));
+}
+
+Floats flip_signs(Floats a, Floats b) noexcept {
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  return {_mm256_xor_ps(a.low, _mm256_and_ps(b.low, sign)),
+          _mm256_xor_ps(a.high, _mm256_and_ps(b.high, sign))};
+}
+
+__m256 lowest_bit_as_sign(__m256 a) noexcept {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 31));
+}
+Floats lowest_bit_as_sign(Floats a) noexcept {
+  return {lowest_bit_as_sign(a.low), lowest_bit_as_sign(a.high)};
+}
+
+Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
+  return {_mm256_xor_ps(_mm256_xor_ps(a.low, b.low), c.low),
+          _mm256_xor_ps(_mm256_xor_ps(a.high, b.high), c.high)};
+}
+
+__m256 select_bits(__m256 mask, __m256 a, __m256 b) noexcept {
+  return _mm256_or_ps(_mm256_and_ps(mask, a), _mm256_andnot_ps(mask, b));
+}
+Floats select_bits(Floats mask, Floats a, Floats b) noexcept {
+  return {select_bits(mask.low, a.low, b.low), select_bits(mask.high, a.high, b.high)};
+}
+
+__m256 add_bits(__m256 a, __m256 b) noexcept {
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+}
+Floats add_bits(Floats a, Floats b) noexcept {
+  return {add_bits(a.low, b.low), add_bits(a.high, b.high)};
+}
+
 float add_lanes(Floats x) noexcept {
   const __m256 sum_f32x8 = _mm256_add_ps(x.low, x.high);
   __m128 sum = _mm_add_ps(_mm256_castps256_ps128(sum_f32x8), _mm256_extractf128_ps(sum_f32x8, 1));
@@ -408,6 +452,33 @@ size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
   return found;
 }
 
+struct Integers {
+  struct Pairs {
+    __m256i low, high;
+  };
+  static constexpr size_t kTileRows = 6, kTileVectors = 1, kNarrowRows = 6;
+  __m256i low_i32x8, high_i32x8;
+
+  static Integers zero() noexcept { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static Pairs load_pairs(const int16_t* x) noexcept {
+    return {bitindex::load(x), bitindex::load(x + 16)};
+  }
+  static Pairs pair(const int16_t* x) noexcept {
+    int32_t both;
+    std::memcpy(&both, x, sizeof both);
+    return {_mm256_set1_epi32(both), _mm256_set1_epi32(both)};
+  }
+  void store(int32_t* x) const noexcept {
+    bitindex::store(x, low_i32x8);
+    bitindex::store(x + 8, high_i32x8);
+  }
+};
+
+Integers add_products(Integers sum, Integers::Pairs a, Integers::Pairs b) noexcept {
+  return {_mm256_add_epi32(sum.low_i32x8, _mm256_madd_epi16(a.low, b.low)),
+          _mm256_add_epi32(sum.high_i32x8, _mm256_madd_epi16(a.high, b.high))};
+}
+
 }  // namespace
 
 extern const KernelTable kAvx2Kernels;
@@ -428,6 +499,7 @@ const KernelTable kAvx2Kernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
+    multiply_int16<Integers>,
     decide_signs<Floats>,
     next_flip<Floats>,
 };

@@ -54,9 +54,9 @@ CpuFeatures detect() noexcept {
   constexpr unsigned kBmi1 = 1u << 3, kAvx2 = 1u << 5, kBmi2 = 1u << 8;
   features.avx2 = (saved & 0x6) == 0x6 && all(extended.ebx, kBmi1 | kAvx2 | kBmi2);
   constexpr unsigned kAvx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);  // F, DQ, BW, VL
-  constexpr unsigned kVpopcntdq = 1u << 14;
+  constexpr unsigned kVnni = 1u << 11, kVpopcntdq = 1u << 14;
   features.avx512 = features.avx2 && (saved & 0xe6) == 0xe6 && all(extended.ebx, kAvx512) &&
-                    all(extended.ecx, kVpopcntdq);
+                    all(extended.ecx, kVnni | kVpopcntdq);
   return features;
 }
 

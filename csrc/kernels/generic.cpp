@@ -130,6 +130,18 @@ struct Slices {
   }
 };
 
+uint32_t bits_of(float x) noexcept {
+  uint32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+float with_bits(uint32_t bits) noexcept {
+  float x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
 float load_float(const float* x, size_t i) noexcept { return x[i]; }
 float load_float(const uint16_t* x, size_t i) noexcept { return float16_to_float(x[i]); }
 float load_float(const int8_t* x, size_t i) noexcept { return static_cast<float>(x[i]); }
@@ -200,23 +212,45 @@ void level_sums(const float* x, size_t n_dims, float t, float most, float* produ
   *squares = add_lanes(sums);
 }
 
-void decide_signs(float* evidence, const float* feedback, size_t n, float* signs) noexcept {
-  for (size_t i = 0; i < n; ++i, feedback += n) {
-    signs[i] = evidence[i] > 0.0f ? 1.0f : -1.0f;
-    for (size_t j = i / 16 * 16; j < n; ++j) evidence[j] -= signs[i] * feedback[j];
+void multiply_int16(const int16_t* rows, size_t n_rows, size_t row_stride, size_t n_pairs,
+                    const int16_t* matrix, size_t n_panels, size_t panel_stride,
+                    int32_t* sums) noexcept {
+  for (size_t r = 0; r < n_rows; ++r, rows += row_stride)
+    for (size_t q = 0; q < n_panels; ++q, sums += kLanes) {
+      int32_t lanes[kLanes] = {};
+      const int16_t* pairs = matrix + q * panel_stride;
+      for (size_t p = 0; p < n_pairs; ++p, pairs += 2 * kLanes)
+        for (size_t j = 0; j < kLanes; ++j)
+          lanes[j] += rows[2 * p] * pairs[2 * j] + rows[2 * p + 1] * pairs[2 * j + 1];
+      std::memcpy(sums, lanes, sizeof lanes);
+    }
+}
+
+void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
+                  const float* feedback, int16_t* signs, size_t sign_stride) noexcept {
+  for (size_t r = 0; r < n_rows; ++r, evidence += evidence_stride, signs += sign_stride) {
+    float left[kLanes];
+    std::memcpy(left, evidence, sizeof left);
+    for (size_t i = 0; i < kLanes; ++i) {
+      signs[i] = sign_of(left[i]);
+      for (size_t j = 0; j < kLanes; ++j) left[j] -= signs[i] * feedback[kLanes * i + j];
+    }
   }
 }
 
-size_t next_flip(const FlipUpdate& update, const float* signs, const float* own, size_t n,
-                 float* gradient, float* costs) noexcept {
-  size_t least = 0;
+size_t next_flip(const FlipUpdate& update, const float* along, size_t n, float* costs) noexcept {
+  const uint32_t number_mask = flip_number_mask(n);
+  float least = with_bits(kNoFlip);
+  size_t position = n;
   for (size_t j = 0; j < n; ++j) {
-    gradient[j] =
-        gradient[j] + update.row_factor * update.row[j] + update.along_factor * update.along[j];
-    costs[j] = signs[j] * gradient[j] + own[j];
-    if (costs[j] < costs[least]) least = j;
+    const float product = (bits_of(along[j]) & 1) != 0 ? -update.sign : update.sign;
+    costs[j] = (costs[j] + product * update.row[j]) + update.along_factor * along[j];
+    const float cost = with_bits((bits_of(costs[j]) & ~number_mask) | static_cast<uint32_t>(j));
+    if (!(cost < least)) continue;
+    least = cost;
+    position = j;
   }
-  return least;
+  return position;
 }
 
 }  // namespace
@@ -239,6 +273,7 @@ const KernelTable kGenericKernels = {
     multiply_rows,
     hadamard,
     level_sums,
+    multiply_int16,
     decide_signs,
     next_flip,
 };

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace bitindex {
 
@@ -71,13 +72,32 @@ struct SliceTest {
   int32_t at_least;
 };
 
-// How the gradient of all signs changes with the last flip.
+// What a flip changes: the cost of sign j by row[j] and by along_factor * along[j]. The lowest bit
+// of along[j] is set where sign j is negative, `sign` is 1 or -1; where they differ, row[j] is
+// subtracted.
 struct FlipUpdate {
   const float* row;
-  float row_factor;
-  const float* along;
+  float sign;
   float along_factor;
 };
+
+constexpr uint32_t kSignBit = 0x80000000;
+// Stands for no cost at all, the bits of infinity.
+constexpr uint32_t kNoFlip = 0x7f800000;
+
+// -1 where the sign bit of x is set, else 1. Without a branch, because it is a coin's toss.
+inline int16_t sign_of(float x) noexcept {
+  int32_t bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return static_cast<int16_t>(bits >> 31 | 1);
+}
+
+// The bits of a cost that give way to numbers below n.
+inline uint32_t flip_number_mask(size_t n) noexcept {
+  uint32_t mask = 15;
+  while (mask + 1 < n) mask = 2 * mask + 1;
+  return mask;
+}
 
 struct KernelTable {
   const char* name;
@@ -144,15 +164,22 @@ struct KernelTable {
   void (*level_sums)(const float* x, size_t n_dims, float t, float most, float* product,
                      float* squares) noexcept;
 
-  // Decides n signs in turn: for i = 0, 1, ..., signs[i] is 1 where evidence[i] > 0, else -1, and
-  // then evidence[j] -= signs[i] * feedback[i][j] for j from 16 * (i / 16) on. n is a multiple
-  // of 16.
-  void (*decide_signs)(float* evidence, const float* feedback, size_t n, float* signs) noexcept;
-  // gradient[j] = (gradient[j] + row_factor * row[j]) + along_factor * along[j], and from that
-  // costs[j] = signs[j] * gradient[j] + own[j]; returns the first j of the smallest cost. n is a
-  // multiple of 16.
-  size_t (*next_flip)(const FlipUpdate& update, const float* signs, const float* own, size_t n,
-                      float* gradient, float* costs) noexcept;
+  // sums[r][c] = sum over k < 2 n_pairs of rows[r][k] * matrix[k][c], for 16 * n_panels columns c.
+  // Entry [2 p + i][16 q + j] of the matrix lies at q * panel_stride + 32 p + 2 j + i. No sum of
+  // some of the products may leave 32 bits.
+  void (*multiply_int16)(const int16_t* rows, size_t n_rows, size_t row_stride, size_t n_pairs,
+                         const int16_t* matrix, size_t n_panels, size_t panel_stride,
+                         int32_t* sums) noexcept;
+  // Decides 16 signs of each row in turn: for i = 0, 1, ... 15, signs[i] is -1 where evidence[i] is
+  // negative, -0 included, else 1, and then evidence[j] -= signs[i] * feedback[16 i + j] for j <
+  // 16. What is left of the evidence is not written.
+  void (*decide_signs)(const float* evidence, size_t n_rows, size_t evidence_stride,
+                       const float* feedback, int16_t* signs, size_t sign_stride) noexcept;
+  // costs[j] = (costs[j] +- row[j]) + along_factor * along[j], see FlipUpdate; returns the j of the
+  // smallest cost below infinity, n where there is none. Costs are compared with their last bits
+  // replaced by j, so many that hold all j. n is a multiple of 16.
+  size_t (*next_flip)(const FlipUpdate& update, const float* along, size_t n,
+                      float* costs) noexcept;
 };
 
 }  // namespace bitindex

@@ -10,6 +10,7 @@
 
 #include "flip_kernels.h"
 #include "hadamard_kernels.h"
+#include "integer_kernels.h"
 #include "kernel_table.h"
 #include "matrix_kernels.h"
 #include "remainders.h"
@@ -199,6 +200,11 @@ struct Floats {
     return {{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_high_s16(low)),
              vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high))}};
   }
+  static Floats load_bits(const uint32_t* x) noexcept {
+    Floats result;
+    for (size_t j = 0; j < 4; ++j) result.lanes[j] = vreinterpretq_f32_u32(vld1q_u32(x + 4 * j));
+    return result;
+  }
   static Floats from_ints(const uint32_t* x) noexcept {
     Floats result;
     for (size_t j = 0; j < 4; ++j)
@@ -243,8 +249,50 @@ Floats operator*(Floats a, Floats b) noexcept {
   return a;
 }
 
+// The second one where either is NaN, as on x86; FMIN would give NaN.
 Floats smaller(Floats a, Floats b) noexcept {
-  for (size_t j = 0; j < 4; ++j) a.lanes[j] = vminq_f32(a.lanes[j], b.lanes[j]);
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vbslq_f32(vcltq_f32(a.lanes[j], b.lanes[j]), a.lanes[j], b.lanes[j]);
+  return a;
+}
+
+float smallest_lane(Floats a) noexcept {
+  return vminvq_f32(
+      vminq_f32(vminq_f32(a.lanes[0], a.lanes[1]), vminq_f32(a.lanes[2], a.lanes[3])));
+}
+
+Floats flip_signs(Floats a, Floats b) noexcept {
+  const uint32x4_t sign = vdupq_n_u32(kSignBit);
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vreinterpretq_f32_u32(veorq_u32(
+        vreinterpretq_u32_f32(a.lanes[j]), vandq_u32(vreinterpretq_u32_f32(b.lanes[j]), sign)));
+  return a;
+}
+
+Floats lowest_bit_as_sign(Floats a) noexcept {
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(a.lanes[j]), 31));
+  return a;
+}
+
+Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vreinterpretq_f32_u32(
+        veorq_u32(veorq_u32(vreinterpretq_u32_f32(a.lanes[j]), vreinterpretq_u32_f32(b.lanes[j])),
+                  vreinterpretq_u32_f32(c.lanes[j])));
+  return a;
+}
+
+Floats select_bits(Floats mask, Floats a, Floats b) noexcept {
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vbslq_f32(vreinterpretq_u32_f32(mask.lanes[j]), a.lanes[j], b.lanes[j]);
+  return a;
+}
+
+Floats add_bits(Floats a, Floats b) noexcept {
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vreinterpretq_f32_u32(
+        vaddq_u32(vreinterpretq_u32_f32(a.lanes[j]), vreinterpretq_u32_f32(b.lanes[j])));
   return a;
 }
 
@@ -283,6 +331,38 @@ size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
   return found;
 }
 
+struct Integers {
+  struct Pairs {
+    int16x8x2_t low, high;  // the first entries of 8 pairs, and the second ones
+  };
+  static constexpr size_t kTileRows = 4, kTileVectors = 1, kNarrowRows = 4;
+  int32x4_t lanes[4];
+
+  static Integers zero() noexcept {
+    const int32x4_t zeros = vdupq_n_s32(0);
+    return {{zeros, zeros, zeros, zeros}};
+  }
+  static Pairs load_pairs(const int16_t* x) noexcept { return {vld2q_s16(x), vld2q_s16(x + 16)}; }
+  static Pairs pair(const int16_t* x) noexcept {
+    const int16x8x2_t both = {{vdupq_n_s16(x[0]), vdupq_n_s16(x[1])}};
+    return {both, both};
+  }
+  void store(int32_t* x) const noexcept {
+    for (size_t j = 0; j < 4; ++j) vst1q_s32(x + 4 * j, lanes[j]);
+  }
+};
+
+Integers add_products(Integers sum, Integers::Pairs a, Integers::Pairs b) noexcept {
+  int32x4_t* lanes = sum.lanes;
+  for (size_t i = 0; i < 2; ++i) {
+    lanes[0] = vmlal_s16(lanes[0], vget_low_s16(a.low.val[i]), vget_low_s16(b.low.val[i]));
+    lanes[1] = vmlal_high_s16(lanes[1], a.low.val[i], b.low.val[i]);
+    lanes[2] = vmlal_s16(lanes[2], vget_low_s16(a.high.val[i]), vget_low_s16(b.high.val[i]));
+    lanes[3] = vmlal_high_s16(lanes[3], a.high.val[i], b.high.val[i]);
+  }
+  return sum;
+}
+
 }  // namespace
 
 extern const KernelTable kNeonKernels;
@@ -303,6 +383,7 @@ const KernelTable kNeonKernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
+    multiply_int16<Integers>,
     decide_signs<Floats>,
     next_flip<Floats>,
 };

@@ -99,6 +99,13 @@ inline __m256 _mm512_extractf32x8_ps(__m512 x, int half) {
   return simde_missing::copy<simde_missing::Lanes<__m256, 2>>(x).lane[half];
 }
 
+inline float _mm512_reduce_min_ps(__m512 x) {
+  const auto lanes = simde_missing::copy<simde_missing::Lanes<float, 16>>(x);
+  float least = lanes.lane[0];
+  for (int i = 1; i < 16; ++i) least = lanes.lane[i] < least ? lanes.lane[i] : least;
+  return least;
+}
+
 inline int _mm_popcnt_u32(uint32_t x) {
   int count = 0;
   for (; x != 0; x &= x - 1) ++count;
