@@ -121,20 +121,27 @@ class Similarity:
             return (-_row_dots(directions, directions)).astype(np.float32)
         return _row_dots(directions, binarizer.center_).astype(np.float32)
 
-    def queries(self, binarizer: Binarizer, queries: Floats) -> QueryEstimates:
-        """Return prepared queries as the core scores them."""
-        scaled = self.has_scales(binarizer)
+    def queries(self, binarizer: Binarizer, queries: Floats, coder: Binarizer) -> QueryEstimates:
+        """Return prepared queries as the core scores them.
+
+        The codes are those of ``coder``, which is the binarizer itself unless an index holds
+        several versions.
+        """
+        scaled = self.has_scales(coder)
         directions = queries if self._folds(binarizer) else queries - binarizer.center_
-        weights = binarizer.query_weights(directions)
+        weights, shifts = binarizer.queries_for(coder, directions)
         factor = np.full(len(queries), 2.0 if self.squared_l2 else 1.0)
         constants: npt.NDArray[np.float64] | None = None
         if self.squared_l2:
             constants = -_row_dots(directions, directions)
-        elif scaled or binarizer.reconstructs:
+        elif scaled or coder.reconstructs:
             constants = _row_dots(queries, binarizer.center_)
         else:
-            lengths = np.sqrt(_row_dots(weights, weights) * binarizer.n_bits_)
+            lengths = np.sqrt(_row_dots(weights, weights) * coder.n_bits_)
             factor = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        if shifts.any():
+            added_up = 0.0 if constants is None else constants
+            constants = shifts.astype(np.float64) + added_up
         added = None if constants is None else constants.astype(np.float32)
         if not binarizer.binary_queries:
             weights = np.ascontiguousarray(weights * factor[:, np.newaxis], dtype=np.float32)
@@ -144,7 +151,7 @@ class Similarity:
             squares = _row_dots(weights, weights)
             factor *= np.divide(squares, absolute, out=np.zeros_like(squares), where=absolute > 0)
         else:
-            factor = np.full(len(queries), 1.0 / binarizer.n_bits_)
+            factor = np.full(len(queries), 1.0 / coder.n_bits_)
         return QueryEstimates(None, pack(weights > 0), factor.astype(np.float32), added)
 
 

@@ -83,6 +83,44 @@ class Binarizer(Estimator, ABC):
         ndarray of float32, shape (nq, n_bits)
         """
 
+    def can_search(self, other: Binarizer) -> bool:
+        """Tell whether queries of this binarizer's embeddings can search codes of another one.
+
+        By default only its own codes. A binarizer that was fitted to be compatible with an older
+        one says so here, and also knows that one again after both were saved and loaded.
+        """
+        return other is self
+
+    def queries_for(
+        self, other: Binarizer, directions: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return centred queries as they are compared with the codes of another binarizer.
+
+        Parameters
+        ----------
+        other : Binarizer
+            One that this can search; by default this binarizer itself.
+        directions : ndarray of float32, shape (nq, d)
+            As :meth:`query_weights` takes them: queries of this binarizer's embeddings.
+
+        Returns
+        -------
+        weights : ndarray of float32, shape (nq, other.n_bits_)
+            As those of :meth:`query_weights`, for bits b of the other binarizer.
+        constants : ndarray of float32, shape (nq,)
+            scale * <weights, b> + constant, with the scale that is stored beside a code, is on
+            the scale of the scores of own codes. Where codes of the other binarizer have no
+            scales, only the direction of the weights counts: the cosine is theirs and the code's.
+
+        Raises
+        ------
+        ValueError
+            If this binarizer cannot search the codes of the other one.
+        """
+        if other is not self:
+            raise ValueError(f"{self!r} cannot search codes of {other!r}")
+        return self.query_weights(directions), np.zeros(len(directions), np.float32)
+
     @property
     def binary_queries(self) -> bool:
         """Whether queries are binarized like the rows, instead of used as floats."""
