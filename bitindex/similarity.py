@@ -139,7 +139,7 @@ class Similarity:
         else:
             lengths = np.sqrt(_row_dots(weights, weights) * coder.n_bits_)
             factor = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-        if shifts.any():
+        if coder is not binarizer:
             added_up = 0.0 if constants is None else constants
             constants = shifts.astype(np.float64) + added_up
         added = None if constants is None else constants.astype(np.float32)

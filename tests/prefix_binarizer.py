@@ -82,8 +82,8 @@ class VersionsModel:
         return np.take_along_axis(scores, best, 1).astype(np.float32), ids[best]
 
     def assert_same(self, index, Q, k, allowed=None, **options):
-        filter = None if allowed is None else sorted(allowed)
-        scores, ids = index.search(Q, k, filter=filter, **options)
+        chosen = None if allowed is None else sorted(allowed)
+        scores, ids = index.search(Q, k, filter=chosen, **options)
         expected_scores, expected_ids = self.search(Q, k, allowed)
         np.testing.assert_array_equal(ids, expected_ids)
         np.testing.assert_array_equal(scores, expected_scores)

@@ -221,7 +221,7 @@ def test_refused_moves_change_nothing(change):
 
 
 def test_get_and_contains():
-    index, model = filled()
+    index, _ = filled()
     assert [key in index for key in (0, 1, 2, 60)] == [True, True, True, False]
     assert index.get([4, 1]).shape == (2, 2)
     assert index.get([]).shape == (0, 4)
