@@ -20,7 +20,7 @@ class PrefixBinarizer(bi.SignBinarizer):
 
     def queries_for(self, other, directions):
         constants = np.full(len(directions), shift_of(self.n_bits_, other.n_bits_), np.float32)
-        return np.ascontiguousarray(directions[:, : other.n_bits_]), constants
+        return directions[:, : other.n_bits_], constants
 
 
 def shift_of(n_query_dims, n_row_dims):
