@@ -46,6 +46,9 @@ class EmbeddingIndex(EmbeddingRows):
     Without `rescore`, scores are estimates, exact only up to the binarization and the query
     tables, whose entries are rounded. Thread safe like :class:`~bitindex.FlatIndex`.
 
+    An index can hold codes of several versions of an embedding model at once, each with a binarizer
+    of its own: see :meth:`add_version`.
+
     Examples
     --------
     >>> import numpy as np

@@ -10,6 +10,9 @@ Only <r_q, r_x> is estimated, by scale * <D^T r_q, b>. What depends on x alone i
 code (a scale, an offset), what depends on q alone is added to the finished scores. Codes of a
 binarizer that reconstructs need no scale, and where it folds the center, the cosine
 <q, x> = <q, center> + <q, r_x> needs no offset either.
+
+Where an index holds codes of several binarizers, queries of one become weights for the codes of
+another, and a constant that brings the scores to its own scale: see ``Binarizer.queries_for``.
 """
 
 from __future__ import annotations
@@ -140,8 +143,7 @@ class Similarity:
             lengths = np.sqrt(_row_dots(weights, weights) * coder.n_bits_)
             factor = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
         if coder is not binarizer:
-            added_up = 0.0 if constants is None else constants
-            constants = shifts.astype(np.float64) + added_up
+            constants = np.add(shifts, 0.0 if constants is None else constants, dtype=np.float64)
         added = None if constants is None else constants.astype(np.float32)
         if not binarizer.binary_queries:
             weights = np.ascontiguousarray(weights * factor[:, np.newaxis], dtype=np.float32)

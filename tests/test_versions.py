@@ -99,6 +99,34 @@ def test_float_queries_are_merged_as_each_version_answers():
     np.testing.assert_allclose(got, expected, atol=0.02)  # tables are rounded
 
 
+def test_scales_and_offsets_of_older_codes_count():
+    class Longer(bi.RotationBinarizer):
+        def can_search(self, other):
+            return other is self or not isinstance(other, Longer)
+
+        def queries_for(self, other, directions):
+            if other is self:
+                return super().queries_for(other, directions)
+            weights = other.query_weights(directions[:, :16])
+            return weights / 2, np.arange(len(directions), dtype=np.float32)
+
+    X = embeddings(50, 24)
+    old = bi.RotationBinarizer(2).fit(X[:, :16] / 10)
+    index = bi.EmbeddingIndex(old)
+    index.add(X[:, :16])
+    index.add_version(Longer(center=False).fit(X))
+    units = X[:5] / np.linalg.norm(X[:5], axis=1, keepdims=True)
+    scores, ids = index.search(X[:5], 50)
+    codes = bi.unpack(index.get(np.arange(50)), 32) * 2.0 - 1
+    norms = np.linalg.norm(X[:, :16], axis=1, keepdims=True)
+    factors = old.encode(X[:, :16] / norms).factors[:, 0]
+    offsets = (X[:, :16] / norms - old.center_) @ old.center_
+    weights = old.query_weights(np.ascontiguousarray(units[:, :16])) / 2
+    expected = factors * (weights @ codes.T) + offsets + np.arange(5)[:, np.newaxis]
+    in_order = np.take_along_axis(scores, np.argsort(ids, axis=1), 1)
+    np.testing.assert_allclose(in_order, expected, atol=0.02)  # tables are rounded
+
+
 def test_queries_of_an_older_version():
     index, model = filled()
     with pytest.raises(ValueError, match=r"version 1 cannot search the 20 rows of version 2"):
@@ -184,6 +212,18 @@ def test_update_brings_rows_to_its_version(version):
     model.put(ids, X, number)
     model.assert_same_content(index)
     model.assert_same(index, QUERIES[2], 60)
+
+
+@pytest.mark.parametrize("change", ["update", "upgrade"])
+def test_replaced_rows_take_no_more_memory(change):
+    index = versioned_index((8,))
+    X = embeddings(5000, 8)
+    ids = index.add(X)
+    (version,) = index._core.versions
+    before = version.core.memory_bytes()
+    getattr(index, change)(ids[::-1], X)
+    assert version.core.memory_bytes() == before
+    np.testing.assert_array_equal(index.get(ids), index.binarizer.encode(X[::-1]).packed)
 
 
 def test_a_removed_id_may_come_back_in_another_version():

@@ -69,8 +69,6 @@ void RowStore::put(size_t n, const int64_t* ids, const std::vector<const void*>&
 
 void RowStore::insert(size_t n, const int64_t* ids, const std::vector<const void*>& values,
                       Taken taken) {
-  if (n > kMaxRows - n_rows())
-    throw std::length_error("an index holds at most " + std::to_string(kMaxRows) + " rows");
   // Ids that were removed come back into their old rows, so the order of rows stays that of ids.
   std::vector<std::pair<uint32_t, size_t>> old_rows;  // row, position in the input
   if (ids != nullptr) {
@@ -86,8 +84,11 @@ void RowStore::insert(size_t n, const int64_t* ids, const std::vector<const void
   } else if (static_cast<uint64_t>(ids_.next_id()) > static_cast<uint64_t>(INT64_MAX) - n) {
     throw std::invalid_argument("no free ids are left after " + std::to_string(ids_.next_id() - 1));
   }
+  const size_t n_new = n - old_rows.size();
+  if (n_new > kMaxRows - n_rows())
+    throw std::length_error("an index holds at most " + std::to_string(kMaxRows) + " rows");
 
-  reserve(n_rows() + n);
+  reserve(n_rows() + n_new);
   if (old_rows.empty()) {
     ids_.reserve(ids, n);
     ids_.append(ids, n);
