@@ -29,6 +29,8 @@ elif SANITIZE:
 else:
     FLAGS = ["-O3", "-g0"]
     LINK_FLAGS = ["-pthread"]
+    if sys.platform == "linux":
+        LINK_FLAGS.append("-Wl,--strip-all")  # names of symbols are an eighth of the wheel
 if sys.platform != "win32":
     FLAGS += ["-std=c++17", "-ffp-contract=off", "-fvisibility=hidden", "-Wall", "-Wextra"]
 

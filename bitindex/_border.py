@@ -174,6 +174,14 @@ def as_threads(threads: SupportsIndex | None) -> int:
     return 0 if threads is None else as_count(threads, "threads", 1)
 
 
+def as_version(version: SupportsIndex, n_versions: int) -> int:
+    """Return the number of a version, of which there are some."""
+    number = as_count(version, "version", 0)
+    if number >= n_versions:
+        raise ValueError(f"version must be < {n_versions}, the number of versions, got {number}")
+    return number
+
+
 def as_bool(value: object, name: str) -> bool:
     """Return a bool."""
     if not isinstance(value, bool | np.bool_):

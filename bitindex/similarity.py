@@ -10,6 +10,9 @@ Only <r_q, r_x> is estimated, by scale * <D^T r_q, b>. What depends on x alone i
 code (a scale, an offset), what depends on q alone is added to the finished scores. Codes of a
 binarizer that reconstructs need no scale, and where it folds the center, the cosine
 <q, x> = <q, center> + <q, r_x> needs no offset either.
+
+Where an index holds codes of several binarizers, queries of one become weights for the codes of
+another, and a constant that brings the scores to its own scale: see ``Binarizer.queries_for``.
 """
 
 from __future__ import annotations
@@ -115,20 +118,26 @@ class Similarity:
             return (-row_dots(directions, directions)).astype(np.float32)
         return row_dots(directions, binarizer.center_).astype(np.float32)
 
-    def queries(self, binarizer: Binarizer, queries: Floats) -> QueryEstimates:
-        """Return prepared queries as the core scores them."""
-        scaled = self.has_scales(binarizer)
+    def queries(self, binarizer: Binarizer, queries: Floats, coder: Binarizer) -> QueryEstimates:
+        """Return prepared queries as the core scores them.
+
+        The codes are those of ``coder``, which is the binarizer itself unless an index holds
+        several versions.
+        """
+        scaled = self.has_scales(coder)
         directions = queries if self._folds(binarizer) else queries - binarizer.center_
-        weights = binarizer.query_weights(directions)
+        weights, shifts = binarizer.queries_for(coder, directions)
         factor = np.full(len(queries), 2.0 if self.squared_l2 else 1.0)
         constants: npt.NDArray[np.float64] | None = None
         if self.squared_l2:
             constants = -row_dots(directions, directions)
-        elif scaled or binarizer.reconstructs:
+        elif scaled or coder.reconstructs:
             constants = row_dots(queries, binarizer.center_)
         else:
-            lengths = np.sqrt(row_dots(weights, weights) * binarizer.n_bits_)
+            lengths = np.sqrt(row_dots(weights, weights) * coder.n_bits_)
             factor = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        if coder is not binarizer:
+            constants = np.add(shifts, 0.0 if constants is None else constants, dtype=np.float64)
         added = None if constants is None else constants.astype(np.float32)
         if not binarizer.binary_queries:
             weights = np.ascontiguousarray(weights * factor[:, np.newaxis], dtype=np.float32)
@@ -138,7 +147,7 @@ class Similarity:
             squares = row_dots(weights, weights)
             factor *= np.divide(squares, absolute, out=np.zeros_like(squares), where=absolute > 0)
         else:
-            factor = np.full(len(queries), 1.0 / binarizer.n_bits_)
+            factor = np.full(len(queries), 1.0 / coder.n_bits_)
         return QueryEstimates(None, pack(weights > 0), factor.astype(np.float32), added)
 
 

@@ -41,8 +41,8 @@ def rescoring_index(X, similarity="cosine", rescore="float32", ids=None, query="
 def candidates(index, query, n_rows):
     """Estimates and exact scores of all rows, and ids: most similar by estimate first."""
     rows = index._similarity.prepare(query[np.newaxis])
-    queries = index._similarity.queries(index.binarizer, rows)
-    estimates, ids, _ = index._core.search_estimates(
+    queries = index._similarity.queries(index.binarizer, rows, index.binarizer)
+    estimates, ids, _ = index._core.versions[0].core.search_estimates(
         weights=queries.weights,
         signs=queries.signs,
         magnitudes=queries.magnitudes,

@@ -72,6 +72,14 @@ def test_codes_tell_embeddings_apart(fitted):
     assert (cosines / np.linalg.norm(decoded, axis=1)).mean() > 0.6
 
 
+def test_queries_for_its_own_codes(fitted):
+    directions = X[:9] - fitted.center_
+    assert fitted.can_search(fitted)
+    weights, constants = fitted.queries_for(fitted, directions)
+    np.testing.assert_array_equal(weights, fitted.query_weights(directions))
+    np.testing.assert_array_equal(constants, np.zeros(9, np.float32))
+
+
 def test_transform_is_encode(kind_of_binarizer, fitted):
     expected = fitted.encode(X)
     assert_same_codes(fitted.transform(X), expected)

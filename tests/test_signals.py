@@ -62,6 +62,21 @@ assert len(index) == 150_000
 
 
 @POSIX
+def test_ctrl_c_gives_the_rows_of_an_embedding_index_free(run_python):
+    run_python(
+        LONG
+        + """
+X = rng.standard_normal((150_000, 256), dtype=np.float32)
+index = bi.EmbeddingIndex(bi.SignBinarizer().fit(X))
+index.add(X)
+interrupted_by(KeyboardInterrupt, lambda: [index.search(X, 10) for _ in range(100)])
+index.remove([77])  # which a search that still had the lock would keep waiting
+assert len(index) == 149_999
+"""
+    )
+
+
+@POSIX
 @pytest.mark.parametrize("threads", [1, 3])
 def test_ctrl_c_while_rows_are_encoded(run_python, threads):
     run_python(

@@ -88,33 +88,43 @@ class Binarizer(Estimator, ABC):
         ndarray of float32, shape (nq, n_bits)
         """
 
-    def _unbiased_lengths(
-        self, directions: npt.NDArray[np.float32], packed: npt.NDArray[np.uint8]
-    ) -> npt.NDArray[np.float32]:
-        """Return |r|^2 / <D b, r>: the scale that removes the error along rows r = x - center.
+    def can_search(self, other: Binarizer) -> bool:
+        """Tell whether queries of this binarizer's embeddings can search codes of another one.
+
+        By default only its own codes. A binarizer that was fitted to be compatible with an older
+        one says so here, and also knows that one again after both were saved and loaded.
+        """
+        return other is self
+
+    def queries_for(
+        self, other: Binarizer, directions: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return centred queries as they are compared with the codes of another binarizer.
 
         Parameters
         ----------
-        directions : ndarray of float32, shape (n, d)
-            Rows minus ``center_``.
-        packed : ndarray of uint8, shape (n, ceil(n_bits / 8))
-            Their codes.
+        other : Binarizer
+            One that this can search; by default this binarizer itself.
+        directions : ndarray of float32, shape (nq, d)
+            As :meth:`query_weights` takes them: queries of this binarizer's embeddings.
 
         Returns
         -------
-        ndarray of float32, shape (n,)
-            0 where a code points away from its row.
+        weights : ndarray of float32, shape (nq, other.n_bits_)
+            As those of :meth:`query_weights`, for bits b of the other binarizer.
+        constants : ndarray of float32, shape (nq,)
+            scale * <weights, b> + constant, with the scale that is stored beside a code, is on
+            the scale of the scores of own codes. Where codes of the other binarizer have no
+            scales, only the direction of the weights counts: the cosine is theirs and the code's.
 
-        Notes
-        -----
-        Source: Gao & Long, "RaBitQ", SIGMOD 2024.
+        Raises
+        ------
+        ValueError
+            If this binarizer cannot search the codes of the other one.
         """
-        signs = np.where(unpack(packed, self.n_bits_), np.float32(1), np.float32(-1))
-        projected = row_dots(self.query_weights(directions), signs)
-        squares = row_dots(directions, directions)
-        lengths = np.zeros_like(squares)
-        np.divide(squares, projected, out=lengths, where=projected > 0)
-        return lengths.astype(np.float32)
+        if other is not self:
+            raise ValueError(f"{self!r} cannot search codes of {other!r}")
+        return self.query_weights(directions), np.zeros(len(directions), np.float32)
 
     @property
     def binary_queries(self) -> bool:
@@ -209,6 +219,20 @@ class Binarizer(Estimator, ABC):
         decoder = self.query_weights(np.eye(self.n_features_in_, dtype=np.float32))
         signs = np.where(unpack(packed, self.n_bits_), np.float32(1), np.float32(-1))
         return np.asarray(signs @ decoder.T, np.float32)
+
+    def _unbiased_lengths(
+        self, directions: npt.NDArray[np.float32], packed: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
+        """Return |r|^2 / <D b, r>, shape (n,): the scale that removes the error along a row r.
+
+        0 where a code points away from its row. Source: Gao & Long, "RaBitQ", SIGMOD 2024.
+        """
+        signs = np.where(unpack(packed, self.n_bits_), np.float32(1), np.float32(-1))
+        projected = row_dots(self.query_weights(directions), signs)
+        squares = row_dots(directions, directions)
+        lengths = np.zeros_like(squares)
+        np.divide(squares, projected, out=lengths, where=projected > 0)
+        return lengths.astype(np.float32)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "n_bits_"):

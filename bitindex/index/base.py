@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PackedCodes = npt.NDArray[np.uint8] | Codes | list[list[int]] | list[int]
 
 
-class PackedIndex(RowIndex):
+class PackedIndex(RowIndex[_core.Index]):
     """Rows of packed codes with ids, and searches over them.
 
     A kind of index derives from this class, names its compiled class, and documents itself.

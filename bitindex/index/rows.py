@@ -5,13 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from bitindex._border import as_ids, as_ids_of, as_one_id, next_ids
-from bitindex._core import Index as CompiledIndex
 from bitindex._locks import WriteLock
 from bitindex.storage import save
 
@@ -19,25 +18,60 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class RowIndex(ABC):
-    """Rows with ids, held by a compiled index."""
+class Rows(Protocol):
+    """What holds the rows of an index: a compiled index, or several seen as one."""
+
+    def __len__(self) -> int: ...
+
+    def __contains__(self, id: int, /) -> bool: ...
+
+    def ids(self) -> npt.NDArray[np.int64]:
+        """Return all ids in the order of the rows."""
+        ...
+
+    def next_id(self) -> int:
+        """Return one more than the largest id that was ever here."""
+        ...
+
+    def get(self, ids: npt.NDArray[np.int64], /) -> npt.NDArray[np.uint8]:
+        """Return the codes of rows, or raise KeyError."""
+        ...
+
+    def add(self, *args: Any, **kwargs: Any) -> None:
+        """Add rows, or raise ValueError where an id is taken."""
+        ...
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """Replace rows, or raise KeyError."""
+        ...
+
+    def remove(self, ids: npt.NDArray[np.int64], /) -> int:
+        """Remove rows, and return how many there were."""
+        ...
+
+
+RowsT = TypeVar("RowsT", bound=Rows)
+
+
+class RowIndex(ABC, Generic[RowsT]):
+    """Rows with ids, and one writer at a time."""
 
     _storage_kind: ClassVar[str]
 
     def __init__(self) -> None:
-        self._core_or_none: CompiledIndex | None = None  # until it is known what a row holds
+        self._core_or_none: RowsT | None = None  # until it is known what a row holds
         self._write_lock = WriteLock()
         self._mapped = False
 
     @property
-    def _core(self) -> CompiledIndex:
+    def _core(self) -> RowsT:
         if self._core_or_none is None:
             self._core_or_none = self._new_core()
         return self._core_or_none
 
     @abstractmethod
-    def _new_core(self) -> CompiledIndex:
-        """Return an empty compiled index, or raise an error that says what is missing."""
+    def _new_core(self) -> RowsT:
+        """Return what will hold the rows, empty, or raise an error that says what is missing."""
 
     @property
     def ids(self) -> npt.NDArray[np.int64]:
@@ -137,17 +171,21 @@ class RowIndex(ABC):
             )
         return self._write_lock
 
-    def _add_rows(self, ids: object, columns: dict[str, Any]) -> npt.NDArray[np.int64]:
+    def _add_rows(
+        self, ids: object, columns: Mapping[str, npt.NDArray[Any]], **options: Any
+    ) -> npt.NDArray[np.int64]:
         core, n_rows = self._core, len(columns["codes"])
         new_ids = None if ids is None else as_ids_of(ids, n_rows)
         with self._writing():
             if new_ids is None:
                 new_ids = next_ids(core.next_id(), n_rows)
-            core.add(ids=new_ids, **columns)
+            core.add(ids=new_ids, **columns, **options)
         return new_ids
 
-    def _update_rows(self, ids: object, columns: dict[str, Any]) -> None:
+    def _update_rows(
+        self, ids: object, columns: Mapping[str, npt.NDArray[Any]], **options: Any
+    ) -> None:
         core = self._core
         known = as_ids_of(ids, len(columns["codes"]))
         with self._writing():
-            core.update(ids=known, **columns)
+            core.update(ids=known, **columns, **options)

@@ -57,13 +57,13 @@ def measure(
     ------
     Trial
     """
-    encoded = indexes[0]._encode(split.base, False) if indexes else {}
+    encoded = indexes[0]._core.versions[0].encode(split.base, False) if indexes else {}
     for index in indexes:
         try:
             vectors = _vectors(index, split)
         except ValueError:  # numbers beyond float16
             continue
-        index._add_rows(None, encoded | vectors)
+        index._add_rows(None, encoded | vectors, version=0)
         for oversample in _oversamples(index, split):
             yield _trial(variant, index, oversample, split, k)
 

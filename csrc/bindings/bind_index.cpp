@@ -134,6 +134,17 @@ Bytes get(const Index& index, const Ids& ids) {
   return codes;
 }
 
+Array<bool> contains_each(const Index& index, const Ids& ids) {
+  const auto n = static_cast<size_t>(ids.size());
+  auto found = new_array<bool>({n});
+  bool* out = found.mutable_data();
+  {
+    const GilRelease no_gil;
+    index.contains(ids.data(), n, out);
+  }
+  return found;
+}
+
 Ids all_ids(const Index& index) {
   std::vector<int64_t> ids;
   {
@@ -185,7 +196,9 @@ void bind_index(py::module_& module) {
   py::class_<Index>(module, "Index")
       .def_property_readonly("isa", &Index::isa)
       .def("__len__", &Index::size, no_gil)
-      .def("__contains__", &Index::contains, arg("id"), no_gil)
+      .def("__contains__", py::overload_cast<int64_t>(&Index::contains, py::const_), arg("id"),
+           no_gil)
+      .def("contains_each", &contains_each, arg("ids").noconvert())
       .def("memory_bytes", &Index::memory_bytes, no_gil)
       .def("next_id", &Index::next_id, no_gil)
       .def("ids", &all_ids)
@@ -211,6 +224,18 @@ void bind_index(py::module_& module) {
           },
           arg("ids").noconvert(), arg("codes").noconvert(), arg("scales").noconvert() = none,
           arg("offsets").noconvert() = none, arg("vectors").noconvert() = none)
+      .def(
+          "take",
+          [](Index& index, const std::vector<Index*>& others, const Ids& ids, const Bytes& codes,
+             const OptionalArray<float>& scales, const OptionalArray<float>& offsets,
+             const OptionalArray<uint8_t>& vectors) {
+            const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors);
+            const GilRelease no_gil;
+            index.take(rows, others);
+          },
+          arg("others"), arg("ids").noconvert(), arg("codes").noconvert(),
+          arg("scales").noconvert() = none, arg("offsets").noconvert() = none,
+          arg("vectors").noconvert() = none)
       .def(
           "remove",
           [](Index& index, const Ids& ids) {

@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, module) {
   bitindex::bind_kernels(module);
   bitindex::bind_encode(module);
   bitindex::bind_threads(module);
+  bitindex::bind_index_lock(module);
   bitindex::bind_index(module);
   bitindex::bind_flat_index(module);
 }

@@ -60,26 +60,36 @@ void RowStore::set_row(size_t row, size_t from, const std::vector<const void*>& 
 }
 
 void RowStore::add(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
-  if (n > kMaxRows - n_rows())
-    throw std::length_error("an index holds at most " + std::to_string(kMaxRows) + " rows");
+  insert(n, ids, values, Taken::kRefuse);
+}
+
+void RowStore::put(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
+  insert(n, ids, values, Taken::kReplace);
+}
+
+void RowStore::insert(size_t n, const int64_t* ids, const std::vector<const void*>& values,
+                      Taken taken) {
   // Ids that were removed come back into their old rows, so the order of rows stays that of ids.
-  std::vector<std::pair<uint32_t, size_t>> revived;  // row, position in the input
+  std::vector<std::pair<uint32_t, size_t>> old_rows;  // row, position in the input
   if (ids != nullptr) {
     check_range(ids, n);
     check_distinct(ids, n);
     for (size_t i = 0; i < n; ++i) {
       const int64_t row = ids_.find(ids[i]);
       if (row == IdMap::kNoRow) continue;
-      if (is_live(static_cast<size_t>(row)))
+      if (taken == Taken::kRefuse && is_live(static_cast<size_t>(row)))
         throw std::invalid_argument("id " + std::to_string(ids[i]) + " is already in the index");
-      revived.emplace_back(static_cast<uint32_t>(row), i);
+      old_rows.emplace_back(static_cast<uint32_t>(row), i);
     }
   } else if (static_cast<uint64_t>(ids_.next_id()) > static_cast<uint64_t>(INT64_MAX) - n) {
     throw std::invalid_argument("no free ids are left after " + std::to_string(ids_.next_id() - 1));
   }
+  const size_t n_new = n - old_rows.size();
+  if (n_new > kMaxRows - n_rows())
+    throw std::length_error("an index holds at most " + std::to_string(kMaxRows) + " rows");
 
-  reserve(n_rows() + n);
-  if (revived.empty()) {
+  reserve(n_rows() + n_new);
+  if (old_rows.empty()) {
     ids_.reserve(ids, n);
     ids_.append(ids, n);
     for (size_t c = 0; c < columns_.size(); ++c) columns_[c].append(values[c], n);
@@ -87,21 +97,22 @@ void RowStore::add(size_t n, const int64_t* ids, const std::vector<const void*>&
   }
   std::vector<int64_t> new_ids;
   std::vector<size_t> new_positions;
-  auto next_revived = revived.begin();
+  auto next_old = old_rows.begin();
   for (size_t i = 0; i < n; ++i) {
-    if (next_revived != revived.end() && next_revived->second == i) {
-      ++next_revived;
+    if (next_old != old_rows.end() && next_old->second == i) {
+      ++next_old;
     } else {
       new_ids.push_back(ids[i]);
       new_positions.push_back(i);
     }
   }
   ids_.reserve(new_ids.data(), new_ids.size());
-  for (const auto& [row, position] : revived) {
+  for (const auto& [row, position] : old_rows) {
     set_row(row, position, values);
+    if (is_live(row)) continue;
     removed_[row / 64] &= ~(uint64_t{1} << (row % 64));
+    --n_removed_;
   }
-  n_removed_ -= revived.size();
   ids_.append(new_ids.data(), new_ids.size());
   for (const size_t position : new_positions)
     for (size_t c = 0; c < columns_.size(); ++c)

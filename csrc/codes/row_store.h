@@ -51,6 +51,8 @@ class RowStore {
   void add(size_t n, const int64_t* ids, const std::vector<const void*>& values);
   // Throws UnknownId, or std::invalid_argument where an id is repeated; then nothing has changed.
   void update(size_t n, const int64_t* ids, const std::vector<const void*>& values);
+  // Adds rows whose ids are not here, and replaces the others. Throws as add, but for taken ids.
+  void put(size_t n, const int64_t* ids, const std::vector<const void*>& values);
   // Removes the rows with these ids and tells how many there were; unknown ids count as none.
   size_t remove(size_t n, const int64_t* ids);
   // Drops removed rows now.
@@ -62,6 +64,9 @@ class RowStore {
                const std::shared_ptr<const void>& owner);
 
  private:
+  enum class Taken { kRefuse, kReplace };  // what becomes of ids that rows have already
+
+  void insert(size_t n, const int64_t* ids, const std::vector<const void*>& values, Taken taken);
   void reserve(size_t n_rows);
   void set_row(size_t row, size_t from, const std::vector<const void*>& values) noexcept;
 

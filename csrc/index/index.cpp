@@ -74,6 +74,11 @@ bool Index::contains(int64_t id) const {
   return store_.contains(id);
 }
 
+void Index::contains(const int64_t* ids, size_t n, bool* found) const {
+  const auto lock = lock_.read();
+  for (size_t i = 0; i < n; ++i) found[i] = store_.contains(ids[i]);
+}
+
 void Index::check_padding(const uint8_t* codes, size_t n, const char* what) const {
   const uint8_t mask = padding_mask(layout_.n_bits, layout_.big_endian);
   const size_t n_bytes = layout_.n_bytes();
@@ -108,6 +113,17 @@ void Index::update(const NewRows& rows) {
   const auto values = column_values(rows, row_terms);
   const auto lock = lock_.write();
   store_.update(rows.n, rows.ids, values);
+}
+
+void Index::take(const NewRows& rows, const std::vector<Index*>& others) {
+  check_padding(rows.codes, rows.n, "codes");
+  std::vector<float> row_terms;
+  const auto values = column_values(rows, row_terms);
+  {
+    const auto lock = lock_.write();
+    store_.put(rows.n, rows.ids, values);
+  }
+  for (Index* other : others) other->remove(rows.ids, rows.n);
 }
 
 size_t Index::remove(const int64_t* ids, size_t n) {

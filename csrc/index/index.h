@@ -94,9 +94,14 @@ class Index {
   size_t memory_bytes() const;
   int64_t next_id() const;
   bool contains(int64_t id) const;
+  // Tells of each id whether a row has it.
+  void contains(const int64_t* ids, size_t n, bool* found) const;
 
   void add(const NewRows& rows);
   void update(const NewRows& rows);
+  // Adds or replaces rows, and removes those of the same ids from other indexes. That is several
+  // writes: the caller keeps searches away that look at more than one of these indexes.
+  void take(const NewRows& rows, const std::vector<Index*>& others);
   size_t remove(const int64_t* ids, size_t n);
   void compact();
   // Copies the codes of these ids. Throws UnknownId.
