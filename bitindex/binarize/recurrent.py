@@ -52,8 +52,8 @@ class RecurrentBinarizer(Binarizer):
     hidden_dim : int or None
         Width of the hidden layers, >= 1; None: d, or 2048 as in the paper.
     recipe : {"default", "paper"}
-        The network and its training. "default" begins with a rotation and its bits, which
-        training can only improve; "paper" is what the paper describes.
+        The network and its training. "default" begins with the bits of rotated principal
+        axes, which training can only improve; "paper" is what the paper describes.
     query : {"float", "binary"}
         How an :class:`~bitindex.EmbeddingIndex` compares a query with codes: "float" by products
         with a learned decoder, "binary" by the code of the query, levels with levels. Training
@@ -239,9 +239,7 @@ class RecurrentBinarizer(Binarizer):
     def _decode_rows(self, packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return self._decode_signs(unpack(packed, self.n_bits_), 0)
 
-    def _decode_signs(
-        self, signs: npt.NDArray[np.bool_], threads: int
-    ) -> npt.NDArray[np.float32]:
+    def _decode_signs(self, signs: npt.NDArray[np.bool_], threads: int) -> npt.NDArray[np.float32]:
         bits = np.where(signs.reshape(len(signs), self.n_bits_), np.float32(1), np.float32(-1))
         return _core.project(bits, None, np.ascontiguousarray(self.decoder_.T), threads)
 

@@ -61,7 +61,9 @@ class Blocks:
         np.maximum(inner, 0, out=inner)
         if self.output.shape[1] > inner.shape[1]:
             inner = np.concatenate([rows, inner], axis=1)
-        return _core.project(inner, None, self.output[block], threads) + self.output_bias[block]
+        outputs = _core.project(inner, None, self.output[block], threads)
+        outputs += self.output_bias[block]
+        return outputs
 
     def check(self, name: str, n_blocks: int, n_in: int, n_out: int) -> None:
         """Raise ValueError if the shapes are not those of so many blocks from n_in to n_out."""
@@ -121,7 +123,8 @@ def unit_rows(rows: Floats) -> Floats:
 
 def row_lengths(rows: Floats) -> npt.NDArray[np.float64]:
     """Return the lengths of rows; not by a matrix product, because equal rows must tie."""
-    return np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    squares: npt.NDArray[np.float64] = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+    return np.sqrt(squares)
 
 
 def weigh(signs: npt.NDArray[np.bool_], values: Floats) -> Floats:

@@ -33,7 +33,9 @@ class Checkpoint:
         """Write the state after an epoch."""
         parts = {name: _arrays(tensors) for name, tensors in _states(trainer).items()}
         sections = {
-            f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()
+            f"{part}/{name}": array
+            for part, arrays in parts.items()
+            for name, array in arrays.items()
         }
         write_file(self._path, _KIND, {"of": self._of, "history": trainer.history}, sections)
 
@@ -104,7 +106,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, NDArra
 
 def _digest(plan: Plan, examples: Examples) -> str:
     """Return what tells one training from another."""
-    digest = xxhash.xxh3_64(repr(plan))
+    digest = xxhash.xxh3_64(repr(plan).encode())
     for tensor in examples.tensors():
         digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
     return digest.hexdigest()

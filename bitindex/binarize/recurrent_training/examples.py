@@ -103,18 +103,14 @@ class Examples(ABC):
         return Batch(self.queries[of_queries], self.rows[of_rows], of_queries, of_rows)
 
 
-def split(
-    n: int, validation: float, generator: np.random.Generator
-) -> tuple[Numbers, Numbers]:
+def split(n: int, validation: float, generator: np.random.Generator) -> tuple[Numbers, Numbers]:
     """Return which of n units are held out, and which are learned from, in random orders."""
     order = generator.permutation(n)
     n_held_out = min(max(1, int(validation * n)), _MOST_QUERIES, n - 1)
     return order[:n_held_out], order[n_held_out:]
 
 
-def whole_batches(
-    n: int, batch_size: int, generator: np.random.Generator
-) -> list[Numbers]:
+def whole_batches(n: int, batch_size: int, generator: np.random.Generator) -> list[Numbers]:
     """Return the numbers below n in random order, in batches of one size; a rest is left out."""
     size = min(batch_size, n)
     order = generator.permutation(n)

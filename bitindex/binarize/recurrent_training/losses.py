@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 # Far below every score over a temperature, and still finite in bfloat16.
 _EXCLUDED = -1e4
 
 
-def distillation(
+def decorrelation(
     scores: Tensor, similarities: Tensor, excluded: Tensor, temperature: float
 ) -> Tensor:
-    """Return how far each query's scores are from its float similarities.
+    """Return how far each query's scores are from a linear function of its float similarities.
+
+    Rankings do not change with such functions, and codes always score a little lower than floats.
 
     Parameters
     ----------
@@ -22,16 +23,23 @@ def distillation(
     excluded : Tensor of bool, shape (n_queries, n_rows)
         Pairs that say nothing: a row with itself.
     temperature : float
-        Of the softmax over the rows, for both.
+        Near rows weigh more: by the softmax of similarity / temperature.
 
     Returns
     -------
     Tensor
-        The mean Kullback-Leibler divergence.
+        1 - the mean over the queries of the weighted correlation.
     """
-    wanted = (similarities / temperature).masked_fill(excluded, _EXCLUDED).log_softmax(1)
-    found = (scores / temperature).masked_fill(excluded, _EXCLUDED).log_softmax(1)
-    return functional.kl_div(found, wanted, reduction="batchmean", log_target=True)
+    weights = (similarities / temperature).masked_fill(excluded, _EXCLUDED).softmax(1)
+
+    def centered(values: Tensor) -> Tensor:
+        return values - (weights * values).sum(1, keepdim=True)
+
+    found, wanted = centered(scores), centered(similarities)
+    spreads = (weights * found**2).sum(1) * (weights * wanted**2).sum(1)
+    # The least spread is that of rows which are all equal.
+    correlations = (weights * found * wanted).sum(1) / spreads.clamp_min(1e-12).sqrt()
+    return 1 - correlations.mean()
 
 
 def contrastive(

@@ -28,7 +28,8 @@ class StraightThroughSign(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> Tensor:
         """Return the gradient of the inputs."""
         (inputs,) = context.saved_tensors
-        return gradients[0] * (inputs.abs() <= 1)
+        passed: Tensor = gradients[0] * (inputs.abs() <= 1)
+        return passed
 
 
 class Block(nn.Module):
@@ -63,15 +64,22 @@ class Block(nn.Module):
             output = self.output.weight.T
             if self.shortcut is not None:
                 output = torch.cat([self.shortcut, output])
-            return as_floats(hidden), as_floats(bias), as_floats(output), as_floats(self.output.bias)
+            return (
+                as_floats(hidden),
+                as_floats(bias),
+                as_floats(output),
+                as_floats(self.output.bias),
+            )
 
 
 class RecurrentModel(nn.Module):
-    """A network that begins, with shortcuts, as the bits of rotated rows.
+    """A network that begins, with shortcuts, as the bits of rows along given directions.
 
     Parameters
     ----------
-    n_dims, code_dim, n_hidden : int
+    directions : Tensor, shape (n_dims, code_dim)
+        What shortcuts begin with.
+    n_hidden : int
     values : ndarray of float32, shape (n_planes,)
         What the planes are worth.
     shortcuts : bool
@@ -82,8 +90,7 @@ class RecurrentModel(nn.Module):
 
     def __init__(
         self,
-        n_dims: int,
-        code_dim: int,
+        directions: Tensor,
         n_hidden: int,
         values: Floats,
         shortcuts: bool,
@@ -95,7 +102,8 @@ class RecurrentModel(nn.Module):
         n_recurrent = len(values) - 1
         # Of entries around 1, whatever the dimensions: what a sign or a normalization follows has
         # no scale, and Adam moves all numbers at one speed.
-        turn = random_directions(n_dims, code_dim) * n_dims**0.5
+        n_dims, code_dim = directions.shape
+        turn = directions * n_dims**0.5
 
         def blocks(n_blocks: int, n_in: int, n_out: int, shortcut: Tensor) -> nn.ModuleList:
             start = shortcut if shortcuts else None
@@ -156,16 +164,20 @@ def document_vectors(model: RecurrentModel, rows: Tensor, float_queries: bool) -
     )
 
 
-def random_directions(n_dims: int, code_dim: int) -> Tensor:
-    """Return random orthogonal rows or columns of length 1, shape (n_dims, code_dim).
+def principal_directions(rows: Tensor, code_dim: int) -> Tensor:
+    """Return directions to begin with, as columns of length 1, shape (n_dims, code_dim).
 
-    Where there are more columns than a rotation has, each further n_dims are of another one.
+    Up to n_dims of them are the principal axes of the rows, turned at random among themselves, so
+    that all carry as much. Further ones are turned at random.
     """
-    turns = [
-        torch.linalg.qr(torch.randn(n_dims, n_dims, dtype=torch.float64))[0]
-        for _ in range(-(-code_dim // n_dims))
-    ]
-    return torch.cat(turns, dim=1)[:, :code_dim].float()
+    n_dims = rows.shape[1]
+    axes = torch.linalg.eigh((rows.T @ rows).double())[1].flip(1)
+    parts = []
+    for first in range(0, code_dim, n_dims):
+        size = min(n_dims, code_dim - first)
+        turn = torch.linalg.qr(torch.randn(size, size, dtype=torch.float64))[0]
+        parts.append(axes[:, :size] @ turn)
+    return torch.cat(parts, dim=1).float()
 
 
 def as_floats(tensor: Tensor) -> Floats:

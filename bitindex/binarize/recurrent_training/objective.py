@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from bitindex.binarize.recurrent_training.examples import Batch, Examples
-from bitindex.binarize.recurrent_training.losses import contrastive, distillation
+from bitindex.binarize.recurrent_training.losses import contrastive, decorrelation
 from bitindex.binarize.recurrent_training.model import (
     RecurrentModel,
     document_vectors,
     query_vectors,
 )
 from bitindex.binarize.recurrent_training.queue import CodeQueue
-from bitindex.binarize.recurrent_training.recipes import Recipe
+from bitindex.binarize.recurrent_training.recipes import NEIGHBOUR_TEMPERATURE, Recipe
 
 
 class Objective:
@@ -45,7 +45,7 @@ class Objective:
         recipe = self._recipe
         if self._examples.distils:
             similarities = batch.queries @ batch.documents.T
-            return distillation(scores, similarities, related, recipe.temperature)
+            return decorrelation(scores, similarities, related, NEIGHBOUR_TEMPERATURE)
         of_documents = contrastive(scores.T, related.T, recipe.temperature, recipe.n_hardest)
         if self._queue is not None:
             if len(self._queue) > 0:

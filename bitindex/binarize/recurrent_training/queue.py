@@ -36,8 +36,8 @@ class CodeQueue:
         with torch.no_grad():
             for mine, other in zip(self.model.parameters(), model.parameters(), strict=True):
                 mine.lerp_(other, 1 - MOMENTUM)
-            for mine, other in zip(self.model.buffers(), model.buffers(), strict=True):
-                mine.copy_(other)
+            for buffer, other in zip(self.model.buffers(), model.buffers(), strict=True):
+                buffer.copy_(other)
             self._vectors.append(document_vectors(self.model, rows, self._float_queries))
         self._numbers.append(numbers)
         while len(self) > max(self._size, len(numbers)):
@@ -59,5 +59,5 @@ class CodeQueue:
         if "sizes" in state:
             device = next(self.model.parameters()).device
             sizes = state["sizes"].tolist()
-            self._vectors = list(state["vectors"].to(device).split(sizes))
-            self._numbers = list(state["numbers"].to(device).split(sizes))
+            self._vectors = list(torch.split(state["vectors"].to(device), sizes))
+            self._numbers = list(torch.split(state["numbers"].to(device), sizes))

@@ -83,6 +83,8 @@ RECIPES = {
     ),
 }
 
+# How steeply neighbours outweigh other rows where there are neither pairs nor labels.
+NEIGHBOUR_TEMPERATURE = 0.1
 # Of the copy that encodes the queue, a step.
 MOMENTUM = 0.999
 GRADIENT_CLIP = 5.0

@@ -19,6 +19,7 @@ from bitindex.binarize.recurrent_training.model import (
     RecurrentModel,
     as_floats,
     document_vectors,
+    principal_directions,
     query_vectors,
 )
 from bitindex.binarize.recurrent_training.objective import Objective
@@ -82,7 +83,9 @@ def train_model(
         torch.manual_seed(plan.random_state)
         trainer = Trainer(plan, examples)
     if examples.n_units >= LEAST_UNITS:
-        trainer.run(progress, None if checkpoint is None else Checkpoint(checkpoint, plan, examples))
+        trainer.run(
+            progress, None if checkpoint is None else Checkpoint(checkpoint, plan, examples)
+        )
     trainer.model.load_state_dict(trainer.best)
     return trainer.model.eval().cpu(), trainer.history
 
@@ -94,7 +97,7 @@ def held_out_recall(model: RecurrentModel, validation: Validation, float_queries
     with torch.no_grad():
 
         def vectors(of: Any, rows: Floats) -> torch.Tensor:
-            parts = torch.from_numpy(rows).split(_ROWS_AT_ONCE)
+            parts = torch.split(torch.from_numpy(rows), _ROWS_AT_ONCE)
             return torch.cat([of(model, part.to(device), float_queries) for part in parts])
 
         base = vectors(document_vectors, validation.base)
@@ -107,7 +110,11 @@ def fit_decoder(model: RecurrentModel, rows: torch.Tensor) -> None:
     """Set the decoder to the least squares of rows and their codes."""
     rows = rows[:_MOST_DECODED_ROWS]
     with torch.no_grad():
-        bits = torch.cat([model(part) for part in rows.split(_ROWS_AT_ONCE)]).flatten(1).double()
+        bits = (
+            torch.cat([model(part) for part in torch.split(rows, _ROWS_AT_ONCE)])
+            .flatten(1)
+            .double()
+        )
         gram = bits.T @ bits
         gram.diagonal().add_(_RIDGE * len(bits))
         model.decoder.copy_(torch.linalg.solve(gram, bits.T @ rows.double()).T)
@@ -130,8 +137,7 @@ class Trainer:
         examples.to(plan.device)
         n_dims = examples.rows.shape[1]
         self.model = RecurrentModel(
-            n_dims,
-            plan.code_dim or n_dims,
+            principal_directions(examples.rows.cpu(), plan.code_dim or n_dims),
             plan.hidden_dim or recipe.hidden_dim or n_dims,
             plan.values,
             recipe.shortcuts,
@@ -158,7 +164,9 @@ class Trainer:
                 if not self._epoch(epoch, batch_size):
                     break
                 self._judge()
-                bar.set_postfix({name: f"{values[-1]:.4f}" for name, values in self.history.items()})
+                bar.set_postfix(
+                    {name: f"{values[-1]:.4f}" for name, values in self.history.items()}
+                )
                 bar.update(1)
                 if checkpoint is not None:
                     checkpoint.save(self)
@@ -187,7 +195,7 @@ class Trainer:
                 )
                 return False
             self.optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_CLIP)
             self.optimizer.step()
         self.history["loss"].append(float(np.mean(losses)))
@@ -196,9 +204,7 @@ class Trainer:
     def _judge(self) -> None:
         """Measure the model, and keep it if none before was better."""
         recalls = self.history["recall"]
-        recall = held_out_recall(
-            self.model, self._examples.validation, self._plan.float_queries
-        )
+        recall = held_out_recall(self.model, self._examples.validation, self._plan.float_queries)
         if recall > max(recalls, default=-1.0):
             self.best = copy.deepcopy(self.model.state_dict())
         recalls.append(recall)
