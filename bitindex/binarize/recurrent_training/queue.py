@@ -36,8 +36,8 @@ class CodeQueue:
         with torch.no_grad():
             for mine, other in zip(self.model.parameters(), model.parameters(), strict=True):
                 mine.lerp_(other, 1 - MOMENTUM)
-            for buffer, other in zip(self.model.buffers(), model.buffers(), strict=True):
-                buffer.copy_(other)
+            for buffer, newer in zip(self.model.buffers(), model.buffers(), strict=True):
+                buffer.copy_(newer)
             self._vectors.append(document_vectors(self.model, rows, self._float_queries))
         self._numbers.append(numbers)
         while len(self) > max(self._size, len(numbers)):
