@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,11 +14,13 @@ from bitindex import _core
 from bitindex._bitops import pack, unpack
 from bitindex._border import as_choice, as_count, as_ratio
 from bitindex.binarize.base import Binarizer
+from bitindex.binarize.recurrent_compatible import Compatibility, compatibility, digest_of
 from bitindex.binarize.recurrent_network import (
     Blocks,
     RecurrentNetwork,
     plane_values,
     row_lengths,
+    unit_rows,
     weigh,
 )
 from bitindex.codes import Codes
@@ -119,6 +122,7 @@ class RecurrentBinarizer(Binarizer):
     decoder_: npt.NDArray[np.float32]
     plane_values_: npt.NDArray[np.float32]
     history_: dict[str, list[float]]
+    _compatible: Compatibility | None = None
 
     def __init__(
         self,
@@ -206,6 +210,127 @@ class RecurrentBinarizer(Binarizer):
         self._learn(training.train(self._plan(training), examples, progress, checkpoint))
         return self
 
+    def fit_compatible(
+        self,
+        X_new: EmbeddingSource,
+        y: object = None,
+        *,
+        old: RecurrentBinarizer,
+        X_old: EmbeddingSource,
+        pairs: object = None,
+        labels: object = None,
+        queries: EmbeddingSource | None = None,
+        validation: float = 0.1,
+        progress: bool | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Train for new embeddings, so that their queries also search codes of old ones.
+
+        Parameters
+        ----------
+        X_new : array of floats, shape (n, d), .npy path, or iterator of batches
+            New embeddings, all of which are learned from, whatever `n_train` says.
+        y : ignored
+        old : RecurrentBinarizer
+            What made the old codes; with the same `bits_per_dim` and `query`, and with no more
+            dimensions a code. It stays as it is.
+        X_old : array of floats, shape (n, d_old), .npy path, or iterator of batches
+            Old embeddings of the same things, row by row.
+        pairs, labels, queries, validation, progress, checkpoint
+            As of :meth:`fit`; `queries` are new embeddings.
+
+        Returns
+        -------
+        RecurrentBinarizer
+            This object; as it was before if the call fails.
+
+        Raises
+        ------
+        TypeError, ValueError, ImportError
+            As :meth:`fit`, or if `old` or X_old does not fit.
+
+        Notes
+        -----
+        With float queries the new codes are those of :meth:`fit`, and old ones are decoded to new
+        embeddings by least squares. With binary queries the first dimensions of a new code begin
+        as the turn of the new embeddings that is nearest to the old codes, the others as the
+        principal axes of the rest, and training adds the loss of new queries on old codes, which
+        stay fixed.
+
+        Source: section 3.3 of the paper; the start after Zhou et al., "BT^2: Backward-compatible
+        training with basis transformation", ICCV 2023.
+        """
+        self._check_params()
+        self._check_old(old)
+        training = _import_training()
+        rows = training.read_rows(X_new, "X_new")
+        old_rows = training.read_rows(X_old, "X_old", old.n_features_in_)
+        if len(rows) != len(old_rows):
+            raise ValueError(
+                f"X_old must have a row for each of X_new ({len(rows)}), got {len(old_rows)}"
+            )
+        if old.n_bits_ > len(old.plane_values_) * (self.code_dim or rows.shape[1]):
+            raise ValueError(
+                f"code_dim must be >= that of the old codes, "
+                f"{old.n_bits_ // len(old.plane_values_)}, got {self.code_dim or rows.shape[1]}"
+            )
+        examples = training.read_examples(
+            rows, pairs, labels, queries, len(rows), validation, self.random_state
+        )
+        old_codes = old.encode(old_rows, progress=False)
+        if self.query == "binary":
+            signs = unpack(old_codes.packed, old.n_bits_).reshape(
+                len(rows), -1, len(old.plane_values_)
+            )
+            examples.set_old(unit_rows(weigh(signs, old.plane_values_)))
+        twin = type(self)(**self.get_params())
+        twin._learn(training.train(self._plan(training), examples, progress, checkpoint))
+        twin._compatible = compatibility(twin, rows, old, old_codes)
+        self.__dict__.update(twin.__dict__)
+        return self
+
+    def can_search(self, other: Binarizer) -> bool:
+        """Tell whether queries search codes of another one: itself, or the old version."""
+        if other is self:
+            return True
+        compatible = self._compatible
+        return (
+            compatible is not None
+            and isinstance(other, RecurrentBinarizer)
+            and hasattr(other, "n_bits_")
+            and compatible.digest == digest_of(other)
+        )
+
+    def queries_for(
+        self, other: Binarizer, directions: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return what bits of another one's codes weigh, and what is added to each score.
+
+        Parameters
+        ----------
+        other : Binarizer
+            This object, or the old version.
+        directions : ndarray of float32, shape (nq, d)
+            Queries of this object's embeddings.
+
+        Returns
+        -------
+        weights : ndarray of float32, shape (nq, other.n_bits_)
+        constants : ndarray of float32, shape (nq,)
+            scale * <weights, b> + constant is on the scale of scores of own codes.
+
+        Raises
+        ------
+        ValueError
+            If queries cannot search these codes.
+        """
+        if other is not self and self.can_search(other):
+            assert self._compatible is not None
+            return self._compatible.queries(self, directions)
+        if other is not self:
+            raise ValueError(f"{self!r} cannot search codes of {other!r}")
+        return self.query_weights(directions), np.zeros(len(directions), np.float32)
+
     @property
     def network(self) -> RecurrentNetwork:
         """The fitted matrices that make codes."""
@@ -256,6 +381,35 @@ class RecurrentBinarizer(Binarizer):
             random_state=self.random_state,
         )
 
+    def _check_old(self, old: object) -> None:
+        if not isinstance(old, RecurrentBinarizer):
+            raise TypeError(f"old must be a RecurrentBinarizer, got {type(old).__name__}")
+        old._check_fitted()
+        if not np.array_equal(old.plane_values_, plane_values(self.bits_per_dim)):
+            raise ValueError(
+                f"old must have bits_per_dim={self.bits_per_dim!r}, got {old.bits_per_dim!r}"
+            )
+        if old.query != self.query:
+            raise ValueError(f"old must have query={self.query!r}, got {old.query!r}")
+
+    def _to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        meta, arrays = super()._to_stored()
+        if self._compatible is not None:
+            meta["compatible"], more = self._compatible.to_stored()
+            arrays |= more
+        return meta, arrays
+
+    @classmethod
+    def _from_stored(
+        cls, meta: Mapping[str, Any], sections: Mapping[str, npt.NDArray[Any]], mapped: bool
+    ) -> Self:
+        binarizer = super()._from_stored(meta, sections, mapped)
+        if "compatible" in meta:
+            binarizer._compatible = Compatibility.from_stored(
+                meta["compatible"], sections, binarizer.n_features_in_
+            )
+        return binarizer
+
     def _learn(self, learned: Learned) -> None:
         self.center_ = np.zeros(learned.decoder.shape[0], np.float32)
         self.decoder_ = learned.decoder
@@ -264,6 +418,7 @@ class RecurrentBinarizer(Binarizer):
             for part in _PARTS:
                 setattr(self, f"{name}_{part}_", getattr(blocks, part))
         self.history_ = learned.history
+        self._compatible = None
         self.n_features_in_, self.n_bits_ = self.decoder_.shape
 
     def _check_learned(self) -> None:

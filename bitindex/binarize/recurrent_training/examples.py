@@ -72,18 +72,28 @@ class Examples(ABC):
 
     rows: Tensor
     queries: Tensor
-    validation: Validation
+    validation: Validation  # its base are the first of the rows
     n_units: int
+    # Which rows of X these are.
+    row_numbers: Numbers
+    # Levels of old codes of the rows, of length 1, where new queries shall search them too.
+    old: Tensor | None = None
+
+    def set_old(self, levels: Floats) -> None:
+        """Take over levels of old codes of all rows of X."""
+        self.old = torch.from_numpy(levels[self.row_numbers])
 
     def to(self, device: str) -> None:
         """Move the rows to where training runs."""
         same = self.queries is self.rows
         self.rows = self.rows.to(device)
         self.queries = self.rows if same else self.queries.to(device)
+        self.old = None if self.old is None else self.old.to(device)
 
     def tensors(self) -> list[Tensor]:
         """Return all that makes these examples what they are, to compare them with others."""
-        return [self.rows, self.queries, torch.from_numpy(self.validation.relevant)]
+        old = [] if self.old is None else [self.old]
+        return [self.rows, self.queries, torch.from_numpy(self.validation.relevant), *old]
 
     @abstractmethod
     def batches(self, batch_size: int, generator: np.random.Generator) -> list[Numbers]:

@@ -164,6 +164,25 @@ def document_vectors(model: RecurrentModel, rows: Tensor, float_queries: bool) -
     )
 
 
+def prefix(vectors: Tensor, old: Tensor) -> Tensor:
+    """Return the first numbers of vectors, as many as old ones have, scaled to length 1."""
+    return functional.normalize(vectors[:, : old.shape[1]], dim=1)
+
+
+def directions_near(rows: Tensor, old: Tensor, code_dim: int) -> Tensor:
+    """Return directions whose first ones turn rows as near to old codes as orthogonal ones can.
+
+    The others are principal directions of what these leave.
+    """
+    nearest: Tensor = torch.linalg.lstsq(rows.double(), old.double()).solution
+    left, _, right = torch.linalg.svd(nearest, full_matrices=False)
+    first: Tensor = (left @ right).float()
+    rest = code_dim - first.shape[1]
+    if rest == 0:
+        return first
+    return torch.cat([first, principal_directions(rows - rows @ first @ first.T, rest)], dim=1)
+
+
 def principal_directions(rows: Tensor, code_dim: int) -> Tensor:
     """Return directions to begin with, as columns of length 1, shape (n_dims, code_dim).
 

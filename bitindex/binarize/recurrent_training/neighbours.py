@@ -30,6 +30,7 @@ class NeighbourExamples(Examples):
         base = kept[:_MOST_BASE_ROWS]
         self.validation = _nearest_rows(rows[held_out], rows[base])
         self.rows = self.queries = torch.from_numpy(rows[kept])
+        self.row_numbers = kept
         self.n_units = len(kept)
 
     def batches(self, batch_size: int, generator: np.random.Generator) -> list[Numbers]:

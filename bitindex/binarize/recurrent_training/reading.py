@@ -37,18 +37,19 @@ def read_examples(
         raise ValueError("queries must come with pairs, which say where they belong")
     generator = np.random.default_rng(random_state)
     if pairs is not None:
-        rows = _all_rows(X, "X")
-        asking = rows if queries is None else _all_rows(queries, "queries", rows.shape[1])
+        rows = read_rows(X, "X")
+        asking = rows if queries is None else read_rows(queries, "queries", rows.shape[1])
         numbers = _as_pairs(pairs, len(asking), len(rows))
         return PairExamples(rows, asking, numbers, queries is None, validation, generator)
     if labels is not None:
-        rows = _all_rows(X, "X")
+        rows = read_rows(X, "X")
         return LabelExamples(rows, _as_labels(labels, len(rows)), validation, generator)
     rows = unit_rows(sample_rows(X, n_train, random_state))
     return NeighbourExamples(rows, validation, generator)
 
 
-def _all_rows(source: EmbeddingSource, name: str, n_dims: int | None = None) -> Floats:
+def read_rows(source: EmbeddingSource, name: str, n_dims: int | None = None) -> Floats:
+    """Return all rows of a source, scaled to length 1."""
     batches = list(embedding_batches(source, n_dims, name))
     if not batches or len(batches[0]) == 0:
         raise ValueError(f"{name} must have at least 1 row, got none")

@@ -29,6 +29,7 @@ class LabelExamples(Examples):
             rows[held_out], rows[kept], relevant, np.full(len(held_out), -1)
         )
         self.rows = self.queries = torch.from_numpy(rows[kept])
+        self.row_numbers = kept
         self._labels = labels[kept]
         self._order = np.argsort(self._labels, kind="stable")
         self._counts = np.bincount(self._labels, minlength=int(labels.max()) + 1)
@@ -85,6 +86,7 @@ class PairExamples(Examples):
         self.rows = torch.from_numpy(rows)
         self.queries = self.rows if within_rows else torch.from_numpy(queries)
         self._pairs = pairs[~is_held_out]
+        self.row_numbers = np.arange(len(rows))
         self._within_rows = within_rows
         self._known = torch.from_numpy(np.unique(pairs[:, 0] * len(rows) + pairs[:, 1]))
         self.n_units = len(self._pairs)

@@ -14,11 +14,13 @@ import torch
 
 from bitindex.binarize.recurrent_network import Blocks, Floats
 from bitindex.binarize.recurrent_training.checkpoint import Checkpoint
-from bitindex.binarize.recurrent_training.examples import LEAST_UNITS, Examples, Validation
+from bitindex.binarize.recurrent_training.examples import LEAST_UNITS, Examples
 from bitindex.binarize.recurrent_training.model import (
     RecurrentModel,
     as_floats,
+    directions_near,
     document_vectors,
+    prefix,
     principal_directions,
     query_vectors,
 )
@@ -90,8 +92,12 @@ def train_model(
     return trainer.model.eval().cpu(), trainer.history
 
 
-def held_out_recall(model: RecurrentModel, validation: Validation, float_queries: bool) -> float:
-    """Return the share that codes find of what held-out queries should find."""
+def held_out_recall(model: RecurrentModel, examples: Examples, float_queries: bool) -> float:
+    """Return the share that codes find of what held-out queries should find.
+
+    Where old codes shall be searched too, the mean of that and of what they find.
+    """
+    validation = examples.validation
     device = next(model.parameters()).device
     model.eval()
     with torch.no_grad():
@@ -101,9 +107,14 @@ def held_out_recall(model: RecurrentModel, validation: Validation, float_queries
             return torch.cat([of(model, part.to(device), float_queries) for part in parts])
 
         base = vectors(document_vectors, validation.base)
-        scores = vectors(query_vectors, validation.queries) @ base.T
+        queries = vectors(query_vectors, validation.queries)
+        recall = validation.recall(as_floats(queries @ base.T))
+        if examples.old is not None:
+            old = examples.old[: len(base)]
+            on_old = validation.recall(as_floats(prefix(queries, old) @ old.T))
+            recall = (recall + on_old) / 2
     model.train()
-    return validation.recall(as_floats(scores))
+    return recall
 
 
 def fit_decoder(model: RecurrentModel, rows: torch.Tensor) -> None:
@@ -137,7 +148,7 @@ class Trainer:
         examples.to(plan.device)
         n_dims = examples.rows.shape[1]
         self.model = RecurrentModel(
-            principal_directions(examples.rows.cpu(), plan.code_dim or n_dims),
+            self._directions(plan.code_dim or n_dims),
             plan.hidden_dim or recipe.hidden_dim or n_dims,
             plan.values,
             recipe.shortcuts,
@@ -151,6 +162,12 @@ class Trainer:
         self.optimizer = new_optimizer(self.model, recipe)
         self.history: dict[str, list[float]] = {"loss": [], "recall": []}
         self.best = copy.deepcopy(self.model.state_dict())
+
+    def _directions(self, code_dim: int) -> torch.Tensor:
+        rows, old = self._examples.rows.cpu(), self._examples.old
+        if old is None:
+            return principal_directions(rows, code_dim)
+        return directions_near(rows, old.cpu(), code_dim)
 
     def run(self, progress: bool | None, checkpoint: Checkpoint | None) -> None:
         """Train to the end, from where the checkpoint stopped if it is there."""
@@ -204,7 +221,7 @@ class Trainer:
     def _judge(self) -> None:
         """Measure the model, and keep it if none before was better."""
         recalls = self.history["recall"]
-        recall = held_out_recall(self.model, self._examples.validation, self._plan.float_queries)
+        recall = held_out_recall(self.model, self._examples, self._plan.float_queries)
         if recall > max(recalls, default=-1.0):
             self.best = copy.deepcopy(self.model.state_dict())
         recalls.append(recall)

@@ -1,0 +1,139 @@
+"""How queries of a new version search the codes of an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from bitindex import _core
+from bitindex._bitops import unpack
+from bitindex.binarize.recurrent_network import Floats, row_lengths, unit_rows
+from bitindex.codes import Codes
+
+if TYPE_CHECKING:
+    from bitindex.binarize.recurrent import RecurrentBinarizer
+
+_RIDGE = 1e-2
+_MOST_ROWS = 20_000
+_CALIBRATION_QUERIES = 200
+_CALIBRATION_ROWS = 2000
+_CALIBRATION_NEAREST = 10
+
+
+@dataclass(frozen=True)
+class Compatibility:
+    """What a binarizer knows of the old one whose codes its queries can search.
+
+    Attributes
+    ----------
+    digest : str
+        Of the old binarizer; see `digest_of`.
+    n_bits : int
+        Bits of an old code.
+    decoder : ndarray of float32, shape (d, n_bits), or None
+        For float queries: what old codes stand for among new embeddings. For binary ones, the
+        first bits of a new code are compared with an old code.
+    alpha, beta : float
+        alpha * old score + beta is on the scale of scores of new codes, for rows of length 1.
+    """
+
+    digest: str
+    n_bits: int
+    decoder: Floats | None
+    alpha: float = 1.0
+    beta: float = 0.0
+
+    def weights(self, binarizer: RecurrentBinarizer, directions: Floats) -> Floats:
+        """Return what bits of old codes weigh, before calibration."""
+        if self.decoder is not None:
+            return _core.project(np.ascontiguousarray(directions), None, self.decoder, 0)
+        weights = binarizer.query_weights(directions)[:, : self.n_bits]
+        # All of a query's length goes to the dimensions that count here.
+        levels = weights.reshape(len(weights), -1, len(binarizer.plane_values_))[:, :, -1]
+        lengths = row_lengths(levels)
+        lengths[lengths == 0] = 1.0
+        share = row_lengths(directions) / lengths
+        return np.asarray(weights * share[:, np.newaxis], np.float32)
+
+    def queries(
+        self, binarizer: RecurrentBinarizer, directions: Floats
+    ) -> tuple[Floats, npt.NDArray[np.float32]]:
+        """Return weights and constants, calibrated."""
+        weights = self.weights(binarizer, directions) * np.float32(self.alpha)
+        return weights, (self.beta * row_lengths(directions)).astype(np.float32)
+
+    def to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return the fields and arrays that a file keeps."""
+        meta = {
+            "digest": self.digest,
+            "n_bits": self.n_bits,
+            "alpha": self.alpha,
+            "beta": self.beta,
+        }
+        return meta, {} if self.decoder is None else {"compatible_decoder": self.decoder}
+
+    @classmethod
+    def from_stored(
+        cls, meta: Mapping[str, Any], sections: Mapping[str, npt.NDArray[Any]], n_dims: int
+    ) -> Compatibility:
+        """Return what `to_stored` was called on; ValueError if it does not fit together."""
+        decoder = sections.get("compatible_decoder")
+        if decoder is not None and decoder.shape != (n_dims, meta["n_bits"]):
+            raise ValueError(f"compatible_decoder must have shape {(n_dims, meta['n_bits'])}")
+        numbers = (float(meta["alpha"]), float(meta["beta"]))
+        return cls(str(meta["digest"]), int(meta["n_bits"]), decoder, *numbers)
+
+
+def digest_of(binarizer: RecurrentBinarizer) -> str:
+    """Return what tells a fitted binarizer from others, also after it was saved and loaded."""
+    digest = xxhash.xxh3_64(binarizer.query.encode())
+    for name in binarizer._fitted_arrays:
+        digest.update(np.ascontiguousarray(getattr(binarizer, name)).tobytes())
+    return digest.hexdigest()
+
+
+def compatibility(
+    new: RecurrentBinarizer, rows: Floats, old: RecurrentBinarizer, old_codes: Codes
+) -> Compatibility:
+    """Return how fitted new queries search old codes, of the same rows of length 1."""
+    chosen = np.random.default_rng(0).permutation(len(rows))[:_MOST_ROWS]
+    rows = unit_rows(rows[chosen])
+    scaled = _scaled_bits(old_codes[chosen])
+    decoder = None
+    if new.query == "float":
+        # Least squares from old codes, with their factors, to new rows.
+        gram = (scaled.T @ scaled).astype(np.float64)
+        gram += _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
+        moments = (scaled.T @ rows).astype(np.float64)
+        decoder = np.ascontiguousarray(np.linalg.solve(gram, moments).T.astype(np.float32))
+    raw = Compatibility(digest_of(old), old.n_bits_, decoder)
+    queries = rows[:_CALIBRATION_QUERIES]
+    base = slice(_CALIBRATION_QUERIES, _CALIBRATION_QUERIES + _CALIBRATION_ROWS)
+    if len(rows[base]) < _CALIBRATION_NEAREST:
+        return raw
+    own = new.query_weights(queries) @ _scaled_bits(new.encode(rows[base])).T
+    others = raw.weights(new, queries) @ scaled[base].T
+    # Near rows decide: the scores of distant ones lie on another line.
+    k = _CALIBRATION_NEAREST
+    nearest = np.argpartition(-(queries @ rows[base].T), k - 1, axis=1)[:, :k]
+    wanted, found = (
+        np.take_along_axis(scores, nearest, axis=1).ravel() for scores in (own, others)
+    )
+    spread = float(((found - found.mean()) ** 2).mean())
+    if not spread > 0:
+        return raw
+    covariance = float(((found - found.mean()) * (wanted - wanted.mean())).mean())
+    alpha = covariance / spread
+    beta = float(wanted.mean()) - alpha * float(found.mean())
+    return Compatibility(raw.digest, raw.n_bits, decoder, alpha, beta)
+
+
+def _scaled_bits(codes: Codes) -> Floats:
+    assert codes.factors is not None
+    bits = np.where(unpack(codes.packed, codes.n_bits), np.float32(1), np.float32(-1))
+    return np.asarray(bits * codes.factors, np.float32)
