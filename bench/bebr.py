@@ -7,7 +7,7 @@ and fewer bits a dimension; new queries on the codes of an older version of embe
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,48 +75,43 @@ TERNARY: dict[str, Contestant] = {
 }
 
 
-def run_pairs(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    if arguments.scifact is None:
-        return []
-    task = pairs_task(*arguments.scifact)
-    return run_task(shortened(task, arguments), TRAINED, arguments.seeds)
+def run_pairs(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    if arguments.scifact is not None:
+        task = pairs_task(*arguments.scifact)
+        yield from run_task(shortened(task, arguments), TRAINED, arguments.seeds)
 
 
-def run_labels(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    if arguments.labels is None:
-        return []
-    name, *files = arguments.labels
-    task = labels_task(name, [Path(file) for file in files])
-    return run_task(shortened(task, arguments), TRAINED, arguments.seeds)
+def run_labels(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    if arguments.labels is not None:
+        name, *files = arguments.labels
+        task = labels_task(name, [Path(file) for file in files])
+        yield from run_task(shortened(task, arguments), TRAINED, arguments.seeds)
 
 
-def run_neighbours(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def run_neighbours(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     return run_task(rows_alone(arguments), SELF_SUPERVISED, arguments.seeds)
 
 
-def run_bits(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def run_bits(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     task = rows_alone(arguments)
-    rows = run_task(task, TERNARY, 1)
     for bits_per_dim in BITS_PER_DIM:
-        rows += run_task(task, of_bits(bits_per_dim), 1)
-    return rows
+        yield from run_task(task, of_bits(bits_per_dim), 1)
+    yield from run_task(task, TERNARY, 1)
 
 
-def run_versions(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def run_versions(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     task = rows_alone(arguments)
     columns = Columns("query ", f"{'searched':<26}", "seed", *(f"recall@{k}" for k in KS))
-    rows = []
     for query in ("binary", "float"):
         for seed in range(arguments.seeds):
             for row in versions(task, query, seed):
                 recalls = (f"{row[f'recall@{k}']:.3f}" for k in KS)
                 columns.row(query, f"{row['method']:<26}", seed, *recalls)
-                rows.append(row)
-    return rows
+                yield {**row, "facts": task.facts()}
 
 
 # THE list of parts, each with results of its own.
-PARTS: dict[str, Callable[[argparse.Namespace], list[dict[str, Any]]]] = {
+PARTS: dict[str, Callable[[argparse.Namespace], Iterator[dict[str, Any]]]] = {
     "pairs": run_pairs,
     "labels": run_labels,
     "neighbours": run_neighbours,
@@ -139,7 +134,8 @@ def rows_alone(arguments: argparse.Namespace) -> Task:
         data = read_set(name, path, similarity, None, [])
     if arguments.quick:
         data = data.changed(data.base[:1500], data.queries[:100])
-    task = replace(neighbours_task(data), n_train=arguments.train)
+    task = neighbours_task(data)
+    task = replace(task, n_train=arguments.train, n_epochs=arguments.epochs or task.n_epochs)
     return shortened(task, arguments)
 
 
@@ -149,18 +145,16 @@ def shortened(task: Task, arguments: argparse.Namespace) -> Task:
 
 def run_task(
     task: Task, contestants: Mapping[str, Contestant], n_seeds: int
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Run all contestants with all seeds, and print what they find."""
     print(f"\n{task.name}: {len(task.queries):,} queries, {len(task.rows):,} rows")
     columns = Columns(f"{'method':<26}", " bits", "seed", *(f"recall@{k}" for k in KS), "seconds")
-    rows = []
     for name, contestant in contestants.items():
         for seed in range(n_seeds):
             row = measure(task, name, contestant, seed)
             recalls = (f"{row[f'recall@{k}']:.3f}" for k in KS)
             columns.row(f"{name:<26}", row["bits"], seed, *recalls, f"{row['seconds']:.1f}")
-            rows.append({**row, "facts": task.facts()})
-    return rows
+            yield {**row, "facts": task.facts()}
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -187,7 +181,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=positive, default=3, metavar="N")
     parser.add_argument(
-        "--train", type=positive, default=20_000, metavar="N", help="rows without labels to train on"
+        "--train",
+        type=positive,
+        default=20_000,
+        metavar="N",
+        help="rows without labels to train on",
+    )
+    parser.add_argument(
+        "--epochs", type=positive, metavar="N", help="of training without pairs and labels"
     )
     parser.add_argument("--quick", action="store_true", help="few rows and epochs, to see it run")
     return parser.parse_args(arguments)
@@ -196,12 +197,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     arguments = parse()
     for part in arguments.parts:
-        rows = PARTS[part](arguments)
+        rows: list[dict[str, Any]] = []
+        for row in PARTS[part](arguments):
+            rows.append(row)
+            # After each, because one may take minutes.
+            write_results(f"bebr_{part}", {"quick": arguments.quick}, rows)
         if not rows:
             print(f"\nbebr: {part} needs {NEEDS[part]}; it is left out")
-            continue
-        named = {"seeds": arguments.seeds, "train": arguments.train, "quick": arguments.quick}
-        print(f"written: {write_results(f'bebr_{part}', named, rows)}")
 
 
 if __name__ == "__main__":
