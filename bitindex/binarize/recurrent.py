@@ -365,7 +365,8 @@ class RecurrentBinarizer(Binarizer):
         return self._decode_signs(unpack(packed, self.n_bits_), 0)
 
     def _decode_signs(self, signs: npt.NDArray[np.bool_], threads: int) -> npt.NDArray[np.float32]:
-        bits = np.where(signs.reshape(len(signs), self.n_bits_), np.float32(1), np.float32(-1))
+        bits = np.full((len(signs), self.n_bits_), np.float32(-1))
+        bits += signs.reshape(bits.shape) * np.float32(2)
         return _core.project(bits, None, np.ascontiguousarray(self.decoder_.T), threads)
 
     def _plan(self, training: Any) -> Any:
