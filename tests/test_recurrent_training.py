@@ -377,6 +377,12 @@ def test_refusals(arguments, message):
     np.testing.assert_array_equal(binarizer.encode(X).packed, expected)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="device='cuda' needs a GPU"):
+        bi.RecurrentBinarizer(device="cuda", **SMALL).fit(X)
+
+
 def test_pairs_that_are_no_integers_are_refused():
     with pytest.raises(TypeError, match="pairs must be integers, got float64"):
         bi.RecurrentBinarizer(**SMALL).fit(X, pairs=[[0.0, 1.0], [1.0, 2.0]])

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
 from bitindex import _core
 from bitindex._bitops import unpack
 from bitindex.binarize.recurrent_network import Floats, row_lengths, unit_rows
 from bitindex.codes import Codes
+from bitindex.storage.format import new_checksum
 
 if TYPE_CHECKING:
-    from bitindex.binarize.recurrent import RecurrentBinarizer
+    from bitindex.binarize.recurrent_codes import RecurrentCodes
 
 _RIDGE = 1e-2
 _MOST_ROWS = 20_000
@@ -48,7 +48,7 @@ class Compatibility:
     alpha: float = 1.0
     beta: float = 0.0
 
-    def weights(self, binarizer: RecurrentBinarizer, directions: Floats) -> Floats:
+    def weights(self, binarizer: RecurrentCodes, directions: Floats) -> Floats:
         """Return what bits of old codes weigh, before calibration."""
         if self.decoder is not None:
             return _core.project(np.ascontiguousarray(directions), None, self.decoder, 0)
@@ -61,7 +61,7 @@ class Compatibility:
         return np.asarray(weights * share[:, np.newaxis], np.float32)
 
     def queries(
-        self, binarizer: RecurrentBinarizer, directions: Floats
+        self, binarizer: RecurrentCodes, directions: Floats
     ) -> tuple[Floats, npt.NDArray[np.float32]]:
         """Return weights and constants, calibrated."""
         weights = self.weights(binarizer, directions) * np.float32(self.alpha)
@@ -89,16 +89,17 @@ class Compatibility:
         return cls(str(meta["digest"]), int(meta["n_bits"]), decoder, *numbers)
 
 
-def digest_of(binarizer: RecurrentBinarizer) -> str:
+def digest_of(binarizer: RecurrentCodes) -> str:
     """Return what tells a fitted binarizer from others, also after it was saved and loaded."""
-    digest = xxhash.xxh3_64(binarizer.query.encode())
+    digest = new_checksum()
+    digest.update(binarizer.query.encode())
     for name in binarizer._fitted_arrays:
         digest.update(np.ascontiguousarray(getattr(binarizer, name)).tobytes())
     return digest.hexdigest()
 
 
 def compatibility(
-    new: RecurrentBinarizer, rows: Floats, old: RecurrentBinarizer, old_codes: Codes
+    new: RecurrentCodes, rows: Floats, old: RecurrentCodes, old_codes: Codes
 ) -> Compatibility:
     """Return how fitted new queries search old codes, of the same rows of length 1."""
     chosen = np.random.default_rng(0).permutation(len(rows))[:_MOST_ROWS]

@@ -110,15 +110,17 @@ class RecurrentNetwork:
             if plane > 0:
                 left = rows - unit_rows(self.to_row.apply(plane - 1, levels, threads))
             positive = self.to_code.apply(plane, left, threads) > 0
-            levels += np.where(positive, value, -value)
+            add_signs(levels, positive, value)
             signs[:, :, plane] = positive
 
 
 def unit_rows(rows: Floats) -> Floats:
-    """Return rows scaled to length 1; rows of zeros stay as they are."""
+    """Return rows scaled to length 1; rows of zeros stay zeros."""
+    float32 = np.finfo(np.float32)
     lengths = row_lengths(rows)
-    lengths[lengths == 0] = 1.0
-    return np.asarray(rows / lengths[:, np.newaxis], np.float32)
+    lengths[lengths < float32.tiny] = 1.0  # which float32 could not divide by
+    scale = np.minimum(lengths, float32.max).astype(np.float32)
+    return np.divide(rows, scale[:, np.newaxis])
 
 
 def row_lengths(rows: Floats) -> npt.NDArray[np.float64]:
@@ -129,4 +131,13 @@ def row_lengths(rows: Floats) -> npt.NDArray[np.float64]:
 
 def weigh(signs: npt.NDArray[np.bool_], values: Floats) -> Floats:
     """Return the levels that signs of shape (n, code_dim, n_planes) stand for: whole numbers."""
-    return np.asarray(np.where(signs, values, -values).sum(axis=2), np.float32)
+    levels = np.zeros(signs.shape[:2], np.float32)
+    for plane, value in enumerate(values):
+        add_signs(levels, signs[:, :, plane], value)
+    return levels
+
+
+def add_signs(levels: Floats, positive: npt.NDArray[np.bool_], value: np.float32) -> None:
+    """Add +value where a sign is positive, and -value elsewhere."""
+    levels += positive * (2 * value)  # several times as fast as a choice between two numbers
+    levels -= value

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import xxhash
 from numpy.typing import NDArray
 from torch import Tensor
 
 from bitindex.binarize.recurrent_training.examples import Examples
 from bitindex.binarize.recurrent_training.recipes import Plan
 from bitindex.storage import read_file, unnest, write_file
+from bitindex.storage.format import new_checksum
 
 if TYPE_CHECKING:
     from bitindex.binarize.recurrent_training.trainer import Trainer
@@ -106,7 +106,8 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, NDArra
 
 def _digest(plan: Plan, examples: Examples) -> str:
     """Return what tells one training from another."""
-    digest = xxhash.xxh3_64(repr(plan).encode())
+    digest = new_checksum()
+    digest.update(repr(plan).encode())
     for tensor in examples.tensors():
         digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
     return digest.hexdigest()

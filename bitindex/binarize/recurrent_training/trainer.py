@@ -145,6 +145,8 @@ class Trainer:
         self._plan = plan
         self._examples = examples
         self._recipe = recipe = RECIPES[plan.recipe]
+        if plan.device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("device='cuda' needs a GPU that torch can use; there is none")
         examples.to(plan.device)
         n_dims = examples.rows.shape[1]
         self.model = RecurrentModel(
