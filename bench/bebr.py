@@ -149,8 +149,8 @@ def run_task(
     """Run all contestants with all seeds, and print what they find."""
     print(f"\n{task.name}: {len(task.queries):,} queries, {len(task.rows):,} rows")
     columns = Columns(f"{'method':<26}", " bits", "seed", *(f"recall@{k}" for k in KS), "seconds")
-    for name, contestant in contestants.items():
-        for seed in range(n_seeds):
+    for seed in range(n_seeds):
+        for name, contestant in contestants.items():
             row = measure(task, name, contestant, seed)
             recalls = (f"{row[f'recall@{k}']:.3f}" for k in KS)
             columns.row(f"{name:<26}", row["bits"], seed, *recalls, f"{row['seconds']:.1f}")
