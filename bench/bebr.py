@@ -32,6 +32,7 @@ import bitindex as bi
 TRAINED: dict[str, Contestant] = {
     "hash": recurrent(1, dims=2),
     "recurrent": recurrent(),
+    "recurrent, d/2 x 4 bits": recurrent(4, dims=0.5),
     "recurrent, untrained": recurrent(trained=False),
     "fine-tuned float": fine_tuned_float,
     "embeddings": embeddings,
@@ -40,6 +41,7 @@ TRAINED: dict[str, Contestant] = {
 SELF_SUPERVISED: dict[str, Contestant] = {
     "hash": TRAINED["hash"],
     "recurrent": TRAINED["recurrent"],
+    "recurrent, d/2 x 4 bits": TRAINED["recurrent, d/2 x 4 bits"],
     "recurrent, untrained": TRAINED["recurrent, untrained"],
     "rotation": untrained_codes(
         lambda d, seed: bi.RotationBinarizer(2, random_state=seed), metric="sdc2"

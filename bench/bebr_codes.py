@@ -46,13 +46,13 @@ def measure(task: Task, name: str, contestant: Contestant, seed: int) -> dict[st
 
 
 def recurrent(
-    bits_per_dim: int | str = 2, dims: int = 1, query: str = "binary", trained: bool = True
+    bits_per_dim: int | str = 2, dims: float = 1, query: str = "binary", trained: bool = True
 ) -> Contestant:
     """Return recurrent codes with so many dimensions for each of the embeddings."""
 
     def run(task: Task, seed: int) -> Outcome:
         binarizer = bi.RecurrentBinarizer(
-            dims * task.rows.shape[1],
+            int(dims * task.rows.shape[1]),
             bits_per_dim,
             query=query,
             n_epochs=task.n_epochs if trained else 0,
