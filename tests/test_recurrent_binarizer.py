@@ -122,6 +122,15 @@ def test_binary_scores_are_the_cosine_of_levels(fitted):
         )
 
 
+def test_binary_codes_are_decoded(fitted):
+    decoded = fitted.decode(fitted.encode(X))
+    products = (decoded * X).sum(axis=1)
+    lengths = np.linalg.norm(decoded, axis=1), np.linalg.norm(X, axis=1)
+    if fitted.recipe == "default":  # the other is far from trained after two epochs
+        assert (products / lengths[0] / lengths[1]).mean() > 0.7
+        assert (lengths[0] / lengths[1]).mean() == pytest.approx(1, abs=0.35)
+
+
 def test_float_scores_are_the_cosine_of_what_codes_stand_for(fitted):
     binarizer = bi.RecurrentBinarizer(**fitted.get_params() | {"query": "float"}).fit(X)
     decoded = binarizer.decode(binarizer.encode(X))

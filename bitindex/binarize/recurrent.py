@@ -189,7 +189,6 @@ class RecurrentBinarizer(RecurrentCodes):
     def fit_compatible(
         self,
         X_new: EmbeddingSource,
-        y: object = None,
         *,
         old: RecurrentBinarizer,
         X_old: EmbeddingSource,
@@ -206,7 +205,6 @@ class RecurrentBinarizer(RecurrentCodes):
         ----------
         X_new : array of floats, shape (n, d), .npy path, or iterator of batches
             New embeddings, all of which are learned from, whatever `n_train` says.
-        y : ignored
         old : RecurrentBinarizer
             What made the old codes; with the same `bits_per_dim` and `query`, and with no more
             dimensions a code. It stays as it is.

@@ -69,7 +69,7 @@ def train(
     """Train a network, and return the one of the epoch with the best held-out recall."""
     model, history = train_model(plan, examples, progress, checkpoint)
     if not plan.float_queries:  # then nothing has trained the decoder
-        fit_decoder(model, examples.rows.cpu())
+        fit_decoder(model, examples.rows.cpu(), plan.values)
     to_code, to_row = model.to_blocks()
     return Learned(to_code, to_row, decoder_of(model), plan.values, history)
 
@@ -117,17 +117,16 @@ def held_out_recall(model: RecurrentModel, examples: Examples, float_queries: bo
     return recall
 
 
-def fit_decoder(model: RecurrentModel, rows: torch.Tensor) -> None:
-    """Set the decoder to the least squares of rows and their codes."""
+def fit_decoder(model: RecurrentModel, rows: torch.Tensor, values: Floats) -> None:
+    """Set the decoder to the least squares of rows and their codes, with levels of length 1."""
     rows = rows[:_MOST_DECODED_ROWS]
     with torch.no_grad():
-        bits = (
-            torch.cat([model(part) for part in torch.split(rows, _ROWS_AT_ONCE)])
-            .flatten(1)
-            .double()
-        )
+        planes = torch.cat([model(part) for part in torch.split(rows, _ROWS_AT_ONCE)])
+        # A ternary code may be of level 0 everywhere.
+        lengths = float(values[0]) * model.levels(planes).norm(dim=1, keepdim=True).clamp_min(1)
+        bits = (planes.flatten(1) / lengths).double()
         gram = bits.T @ bits
-        gram.diagonal().add_(_RIDGE * len(bits))
+        gram.diagonal().add_(_RIDGE * gram.trace() / len(gram))
         model.decoder.copy_(torch.linalg.solve(gram, bits.T @ rows.double()).T)
 
 
