@@ -40,6 +40,7 @@ def training(learned: dict[str, list[Row]]) -> Figure:
             panels[1, column].plot(range(len(history["recall"])), history["recall"])
         panels[0, column].set_title(rows[0]["task"])
         panels[1, column].set_xlabel("epochs")
+        panels[1, column].xaxis.get_major_locator().set_params(integer=True)
         panels[0, column].legend(fontsize="small")
         for panel in panels[:, column]:
             panel.grid(visible=True, alpha=0.3)
