@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bitindex._bitops import unpack
 from bitindex._border import as_choice, as_count, as_ratio
 from bitindex.binarize.recurrent_codes import RecurrentCodes
 from bitindex.binarize.recurrent_compatible import compatibility
@@ -225,8 +224,8 @@ class RecurrentBinarizer(RecurrentCodes):
 
         Notes
         -----
-        With float queries the new codes are those of :meth:`fit`, and old ones are decoded to new
-        embeddings by least squares. With binary queries the first dimensions of a new code begin
+        With float queries the new codes are those of :meth:`fit`, and queries are turned into old
+        ones by least squares. With binary queries the first dimensions of a new code begin
         as the turn of the new embeddings that is nearest to the old codes, the others as the
         principal axes of the rest, and training adds the loss of new queries on old codes, which
         stay fixed.
@@ -251,15 +250,11 @@ class RecurrentBinarizer(RecurrentCodes):
         examples = training.read_examples(
             rows, pairs, labels, queries, len(rows), validation, self.random_state
         )
-        old_codes = old.encode(old_rows, progress=False)
         if self.query == "binary":
-            signs = unpack(old_codes.packed, old.n_bits_).reshape(
-                len(rows), -1, len(old.plane_values_)
-            )
-            examples.set_old(unit_rows(weigh(signs, old.plane_values_)))
+            examples.set_old(unit_rows(weigh(old.network.signs(old_rows, 0), old.plane_values_)))
         twin = type(self)(**self.get_params())
         twin._learn(training.train(self._plan(training), examples, progress, checkpoint))
-        twin._compatible = compatibility(twin, rows, old, old_codes)
+        twin._compatible = compatibility(twin, rows, old, old_rows)
         self.__dict__.update(twin.__dict__)
         return self
 

@@ -18,7 +18,7 @@ from bitindex.storage.format import new_checksum
 if TYPE_CHECKING:
     from bitindex.binarize.recurrent_codes import RecurrentCodes
 
-_RIDGE = 1e-2
+_RIDGE = 1e-3
 _MOST_ROWS = 20_000
 _CALIBRATION_QUERIES = 200
 _CALIBRATION_ROWS = 2000
@@ -36,8 +36,8 @@ class Compatibility:
     n_bits : int
         Bits of an old code.
     decoder : ndarray of float32, shape (d, n_bits), or None
-        For float queries: what old codes stand for among new embeddings. For binary ones, the
-        first bits of a new code are compared with an old code.
+        For float queries: what bits of old codes stand for among new embeddings. For binary ones,
+        the first bits of a new code are compared with an old code.
     alpha, beta : float
         alpha * old score + beta is on the scale of scores of new codes, for rows of length 1.
     """
@@ -99,26 +99,26 @@ def digest_of(binarizer: RecurrentCodes) -> str:
 
 
 def compatibility(
-    new: RecurrentCodes, rows: Floats, old: RecurrentCodes, old_codes: Codes
+    new: RecurrentCodes, rows: Floats, old: RecurrentCodes, old_rows: Floats
 ) -> Compatibility:
-    """Return how fitted new queries search old codes, of the same rows of length 1."""
+    """Return how fitted new queries search old codes, learned from embeddings of length 1."""
     chosen = np.random.default_rng(0).permutation(len(rows))[:_MOST_ROWS]
     rows = unit_rows(rows[chosen])
-    scaled = _scaled_bits(old_codes[chosen])
+    old_rows = unit_rows(old_rows[chosen])
     decoder = None
     if new.query == "float":
-        # Least squares from old codes, with their factors, to new rows.
-        gram = (scaled.T @ scaled).astype(np.float64)
+        # Queries are turned into old ones by least squares, and these multiplied with old decoders.
+        gram = (rows.T @ rows).astype(np.float64)
         gram += _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
-        moments = (scaled.T @ rows).astype(np.float64)
-        decoder = np.ascontiguousarray(np.linalg.solve(gram, moments).T.astype(np.float32))
+        to_old = np.linalg.solve(gram, (rows.T @ old_rows).astype(np.float64))
+        decoder = np.ascontiguousarray((to_old @ old.decoder_).astype(np.float32))
     raw = Compatibility(digest_of(old), old.n_bits_, decoder)
     queries = rows[:_CALIBRATION_QUERIES]
     base = slice(_CALIBRATION_QUERIES, _CALIBRATION_QUERIES + _CALIBRATION_ROWS)
     if len(rows[base]) < _CALIBRATION_NEAREST:
         return raw
     own = new.query_weights(queries) @ _scaled_bits(new.encode(rows[base])).T
-    others = raw.weights(new, queries) @ scaled[base].T
+    others = raw.weights(new, queries) @ _scaled_bits(old.encode(old_rows[base])).T
     # Near rows decide: the scores of distant ones lie on another line.
     k = _CALIBRATION_NEAREST
     nearest = np.argpartition(-(queries @ rows[base].T), k - 1, axis=1)[:, :k]
