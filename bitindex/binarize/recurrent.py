@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from bitindex._bitops import unpack
-from bitindex._border import as_choice, as_count, as_ratio
+from bitindex._border import as_bool, as_choice, as_count, as_ratio
 from bitindex.binarize.recurrent_codes import RecurrentCodes
 from bitindex.binarize.recurrent_compatible import compatibility
 from bitindex.binarize.recurrent_network import (
@@ -192,6 +191,7 @@ class RecurrentBinarizer(RecurrentCodes):
         *,
         old: RecurrentBinarizer,
         X_old: EmbeddingSource,
+        prefix: bool = False,
         pairs: object = None,
         labels: object = None,
         queries: EmbeddingSource | None = None,
@@ -206,10 +206,13 @@ class RecurrentBinarizer(RecurrentCodes):
         X_new : array of floats, shape (n, d), .npy path, or iterator of batches
             New embeddings, all of which are learned from, whatever `n_train` says.
         old : RecurrentBinarizer
-            What made the old codes; with the same `bits_per_dim` and `query`, and with no more
-            dimensions a code. It stays as it is.
+            What made the old codes. It stays as it is.
         X_old : array of floats, shape (n, d_old), .npy path, or iterator of batches
             Old embeddings of the same things, row by row.
+        prefix : bool
+            False: queries are turned into old ones, which the old network binarizes. True: the
+            first dimensions of a new code can be compared with old codes, which needs
+            ``query="binary"``, the same `bits_per_dim` and no fewer dimensions a code.
         pairs, labels, queries, validation, progress, checkpoint
             As of :meth:`fit`; `queries` are new embeddings.
 
@@ -225,17 +228,18 @@ class RecurrentBinarizer(RecurrentCodes):
 
         Notes
         -----
-        With float queries the new codes are those of :meth:`fit`, and old ones are decoded to new
-        embeddings by least squares. With binary queries the first dimensions of a new code begin
+        Without `prefix` the new codes are those of :meth:`fit`, and a matrix that turns queries
+        into old ones is found by least squares. With it, the first dimensions of a new code begin
         as the turn of the new embeddings that is nearest to the old codes, the others as the
         principal axes of the rest, and training adds the loss of new queries on old codes, which
-        stay fixed.
+        stay fixed. New codes then lose a little.
 
         Source: section 3.3 of the paper; the start after Zhou et al., "BT^2: Backward-compatible
         training with basis transformation", ICCV 2023.
         """
         self._check_params()
-        self._check_old(old)
+        as_bool(prefix, "prefix")
+        self._check_old(old, prefix)
         training = _import_training()
         rows = training.read_rows(X_new, "X_new")
         old_rows = training.read_rows(X_old, "X_old", old.n_features_in_)
@@ -243,23 +247,20 @@ class RecurrentBinarizer(RecurrentCodes):
             raise ValueError(
                 f"X_old must have a row for each of X_new ({len(rows)}), got {len(old_rows)}"
             )
-        if old.n_bits_ > len(old.plane_values_) * (self.code_dim or rows.shape[1]):
+        code_dim = self.code_dim or rows.shape[1]
+        if prefix and old.n_bits_ > len(old.plane_values_) * code_dim:
             raise ValueError(
-                f"code_dim must be >= that of the old codes, "
-                f"{old.n_bits_ // len(old.plane_values_)}, got {self.code_dim or rows.shape[1]}"
+                "code_dim must be >= that of the old codes, "
+                f"{old.n_bits_ // len(old.plane_values_)}, got {code_dim}"
             )
         examples = training.read_examples(
             rows, pairs, labels, queries, len(rows), validation, self.random_state
         )
-        old_codes = old.encode(old_rows, progress=False)
-        if self.query == "binary":
-            signs = unpack(old_codes.packed, old.n_bits_).reshape(
-                len(rows), -1, len(old.plane_values_)
-            )
-            examples.set_old(unit_rows(weigh(signs, old.plane_values_)))
+        if prefix:
+            examples.set_old(unit_rows(weigh(old.network.signs(old_rows, 0), old.plane_values_)))
         twin = type(self)(**self.get_params())
         twin._learn(training.train(self._plan(training), examples, progress, checkpoint))
-        twin._compatible = compatibility(twin, rows, old, old_codes)
+        twin._compatible = compatibility(twin, rows, old, old_rows, prefix)
         self.__dict__.update(twin.__dict__)
         return self
 
@@ -276,16 +277,18 @@ class RecurrentBinarizer(RecurrentCodes):
             random_state=self.random_state,
         )
 
-    def _check_old(self, old: object) -> None:
+    def _check_old(self, old: object, prefix: bool) -> None:
         if not isinstance(old, RecurrentBinarizer):
             raise TypeError(f"old must be a RecurrentBinarizer, got {type(old).__name__}")
         old._check_fitted()
+        if not prefix:
+            return
+        if "float" in (self.query, old.query):
+            raise ValueError("prefix=True needs query='binary', of the old binarizer too")
         if not np.array_equal(old.plane_values_, plane_values(self.bits_per_dim)):
             raise ValueError(
                 f"old must have bits_per_dim={self.bits_per_dim!r}, got {old.bits_per_dim!r}"
             )
-        if old.query != self.query:
-            raise ValueError(f"old must have query={self.query!r}, got {old.query!r}")
 
     def _check_params(self) -> None:
         if self.code_dim is not None:

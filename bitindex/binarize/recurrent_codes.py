@@ -125,7 +125,8 @@ class RecurrentCodes(Binarizer):
         """
         if other is not self and self.can_search(other):
             assert self._compatible is not None
-            return self._compatible.queries(self, directions)
+            assert isinstance(other, RecurrentCodes)
+            return self._compatible.queries(self, other, directions)
         if other is not self:
             raise ValueError(f"{self!r} cannot search codes of {other!r}")
         return self.query_weights(directions), np.zeros(len(directions), np.float32)

@@ -18,7 +18,7 @@ from bitindex.storage.format import new_checksum
 if TYPE_CHECKING:
     from bitindex.binarize.recurrent_codes import RecurrentCodes
 
-_RIDGE = 1e-2
+_RIDGE = 1e-3
 _MOST_ROWS = 20_000
 _CALIBRATION_QUERIES = 200
 _CALIBRATION_ROWS = 2000
@@ -33,60 +33,53 @@ class Compatibility:
     ----------
     digest : str
         Of the old binarizer; see `digest_of`.
-    n_bits : int
-        Bits of an old code.
-    decoder : ndarray of float32, shape (d, n_bits), or None
-        For float queries: what old codes stand for among new embeddings. For binary ones, the
-        first bits of a new code are compared with an old code.
+    to_old : ndarray of float32, shape (d, d_old), or None
+        What turns new queries into old ones. None: the first dimensions of a new code are compared
+        with an old code.
     alpha, beta : float
         alpha * old score + beta is on the scale of scores of new codes, for rows of length 1.
     """
 
     digest: str
-    n_bits: int
-    decoder: Floats | None
+    to_old: Floats | None
     alpha: float = 1.0
     beta: float = 0.0
 
-    def weights(self, binarizer: RecurrentCodes, directions: Floats) -> Floats:
+    def weights(self, new: RecurrentCodes, old: RecurrentCodes, directions: Floats) -> Floats:
         """Return what bits of old codes weigh, before calibration."""
-        if self.decoder is not None:
-            return _core.project(np.ascontiguousarray(directions), None, self.decoder, 0)
-        weights = binarizer.query_weights(directions)[:, : self.n_bits]
+        rows = np.ascontiguousarray(directions)
+        lengths = row_lengths(rows)
+        if self.to_old is not None:
+            turned = unit_rows(_core.project(rows, None, self.to_old, 0))
+            return old.query_weights(np.asarray(turned * lengths[:, np.newaxis], np.float32))
+        weights = new.query_weights(rows)[:, : old.n_bits_]
         # All of a query's length goes to the dimensions that count here.
-        levels = weights.reshape(len(weights), -1, len(binarizer.plane_values_))[:, :, -1]
-        lengths = row_lengths(levels)
-        lengths[lengths == 0] = 1.0
-        share = row_lengths(directions) / lengths
-        return np.asarray(weights * share[:, np.newaxis], np.float32)
+        levels = weights.reshape(len(weights), -1, len(new.plane_values_))[:, :, -1]
+        first = row_lengths(levels)
+        first[first == 0] = 1.0
+        return np.asarray(weights * (lengths / first)[:, np.newaxis], np.float32)
 
     def queries(
-        self, binarizer: RecurrentCodes, directions: Floats
+        self, new: RecurrentCodes, old: RecurrentCodes, directions: Floats
     ) -> tuple[Floats, npt.NDArray[np.float32]]:
         """Return weights and constants, calibrated."""
-        weights = self.weights(binarizer, directions) * np.float32(self.alpha)
+        weights = self.weights(new, old, directions) * np.float32(self.alpha)
         return weights, (self.beta * row_lengths(directions)).astype(np.float32)
 
     def to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Return the fields and arrays that a file keeps."""
-        meta = {
-            "digest": self.digest,
-            "n_bits": self.n_bits,
-            "alpha": self.alpha,
-            "beta": self.beta,
-        }
-        return meta, {} if self.decoder is None else {"compatible_decoder": self.decoder}
+        meta = {"digest": self.digest, "alpha": self.alpha, "beta": self.beta}
+        return meta, {} if self.to_old is None else {"compatible_to_old": self.to_old}
 
     @classmethod
     def from_stored(
         cls, meta: Mapping[str, Any], sections: Mapping[str, npt.NDArray[Any]], n_dims: int
     ) -> Compatibility:
         """Return what `to_stored` was called on; ValueError if it does not fit together."""
-        decoder = sections.get("compatible_decoder")
-        if decoder is not None and decoder.shape != (n_dims, meta["n_bits"]):
-            raise ValueError(f"compatible_decoder must have shape {(n_dims, meta['n_bits'])}")
-        numbers = (float(meta["alpha"]), float(meta["beta"]))
-        return cls(str(meta["digest"]), int(meta["n_bits"]), decoder, *numbers)
+        to_old = sections.get("compatible_to_old")
+        if to_old is not None and (to_old.ndim != 2 or len(to_old) != n_dims):
+            raise ValueError(f"compatible_to_old must have shape ({n_dims}, d_old)")
+        return cls(str(meta["digest"]), to_old, float(meta["alpha"]), float(meta["beta"]))
 
 
 def digest_of(binarizer: RecurrentCodes) -> str:
@@ -99,26 +92,24 @@ def digest_of(binarizer: RecurrentCodes) -> str:
 
 
 def compatibility(
-    new: RecurrentCodes, rows: Floats, old: RecurrentCodes, old_codes: Codes
+    new: RecurrentCodes, rows: Floats, old: RecurrentCodes, old_rows: Floats, prefix: bool
 ) -> Compatibility:
-    """Return how fitted new queries search old codes, of the same rows of length 1."""
+    """Return how fitted new queries search old codes, learned from embeddings of length 1."""
     chosen = np.random.default_rng(0).permutation(len(rows))[:_MOST_ROWS]
-    rows = unit_rows(rows[chosen])
-    scaled = _scaled_bits(old_codes[chosen])
-    decoder = None
-    if new.query == "float":
-        # Least squares from old codes, with their factors, to new rows.
-        gram = (scaled.T @ scaled).astype(np.float64)
+    rows, old_rows = rows[chosen], old_rows[chosen]
+    to_old = None
+    if not prefix:
+        gram = (rows.T @ rows).astype(np.float64)
         gram += _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
-        moments = (scaled.T @ rows).astype(np.float64)
-        decoder = np.ascontiguousarray(np.linalg.solve(gram, moments).T.astype(np.float32))
-    raw = Compatibility(digest_of(old), old.n_bits_, decoder)
+        moments = (rows.T @ old_rows).astype(np.float64)
+        to_old = np.ascontiguousarray(np.linalg.solve(gram, moments).astype(np.float32))
+    raw = Compatibility(digest_of(old), to_old)
     queries = rows[:_CALIBRATION_QUERIES]
     base = slice(_CALIBRATION_QUERIES, _CALIBRATION_QUERIES + _CALIBRATION_ROWS)
     if len(rows[base]) < _CALIBRATION_NEAREST:
         return raw
     own = new.query_weights(queries) @ _scaled_bits(new.encode(rows[base])).T
-    others = raw.weights(new, queries) @ scaled[base].T
+    others = raw.weights(new, old, queries) @ _scaled_bits(old.encode(old_rows[base])).T
     # Near rows decide: the scores of distant ones lie on another line.
     k = _CALIBRATION_NEAREST
     nearest = np.argpartition(-(queries @ rows[base].T), k - 1, axis=1)[:, :k]
@@ -131,7 +122,7 @@ def compatibility(
     covariance = float(((found - found.mean()) * (wanted - wanted.mean())).mean())
     alpha = covariance / spread
     beta = float(wanted.mean()) - alpha * float(found.mean())
-    return Compatibility(raw.digest, raw.n_bits, decoder, alpha, beta)
+    return Compatibility(raw.digest, to_old, alpha, beta)
 
 
 def _scaled_bits(codes: Codes) -> Floats:

@@ -17,7 +17,7 @@ Numbers = npt.NDArray[np.int64]
 N_NEAREST = 10
 # With fewer rows or pairs to learn from, training would spoil more than it mends.
 LEAST_UNITS = 32
-_MOST_QUERIES = 1000
+MOST_QUERIES = 1000
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Validation:
     Attributes
     ----------
     queries, base : ndarray of float32, shapes (nq, d) and (n, d)
+    base_numbers : ndarray of int64, shape (n,)
+        Which rows of X the base is.
     relevant : ndarray of bool, shape (nq, n)
     own : ndarray of int64, shape (nq,)
         The row of the base that is the query itself and not to be found, or -1.
@@ -34,6 +36,7 @@ class Validation:
 
     queries: Floats
     base: Floats
+    base_numbers: Numbers
     relevant: npt.NDArray[np.bool_]
     own: Numbers
 
@@ -72,16 +75,19 @@ class Examples(ABC):
 
     rows: Tensor
     queries: Tensor
-    validation: Validation  # its base are the first of the rows
+    validation: Validation
     n_units: int
     # Which rows of X these are.
     row_numbers: Numbers
-    # Levels of old codes of the rows, of length 1, where new queries shall search them too.
+    # Levels of old codes of the rows, and of the base of the validation, of length 1, where new
+    # queries shall search them too.
     old: Tensor | None = None
+    old_base: Tensor | None = None
 
     def set_old(self, levels: Floats) -> None:
         """Take over levels of old codes of all rows of X."""
         self.old = torch.from_numpy(levels[self.row_numbers])
+        self.old_base = torch.from_numpy(levels[self.validation.base_numbers])
 
     def to(self, device: str) -> None:
         """Move the rows to where training runs."""
@@ -113,10 +119,12 @@ class Examples(ABC):
         return Batch(self.queries[of_queries], self.rows[of_rows], of_queries, of_rows)
 
 
-def split(n: int, validation: float, generator: np.random.Generator) -> tuple[Numbers, Numbers]:
+def split(
+    n: int, validation: float, generator: np.random.Generator, most: int = MOST_QUERIES
+) -> tuple[Numbers, Numbers]:
     """Return which of n units are held out, and which are learned from, in random orders."""
     order = generator.permutation(n)
-    n_held_out = min(max(1, int(validation * n)), _MOST_QUERIES, n - 1)
+    n_held_out = min(max(1, int(validation * n)), most, n - 1)
     return order[:n_held_out], order[n_held_out:]
 
 

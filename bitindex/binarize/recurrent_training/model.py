@@ -11,6 +11,8 @@ from torch.nn import functional
 
 from bitindex.binarize.recurrent_network import Blocks, Floats
 
+_RIDGE = 1e-2
+
 
 class StraightThroughSign(torch.autograd.Function):
     """The sign, +1 or -1, whose gradient is passed where the input lies within -1 and 1.
@@ -174,7 +176,10 @@ def directions_near(rows: Tensor, old: Tensor, code_dim: int) -> Tensor:
 
     The others are principal directions of what these leave.
     """
-    nearest: Tensor = torch.linalg.lstsq(rows.double(), old.double()).solution
+    # The ridge keeps out dimensions in which rows hardly differ.
+    gram = (rows.T @ rows).double()
+    gram.diagonal().add_(_RIDGE * gram.trace() / len(gram))
+    nearest: Tensor = torch.linalg.solve(gram, (rows.T @ old).double())
     left, _, right = torch.linalg.svd(nearest, full_matrices=False)
     first: Tensor = (left @ right).float()
     rest = code_dim - first.shape[1]

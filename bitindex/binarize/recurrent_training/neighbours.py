@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bitindex.binarize.recurrent_network import Floats
 from bitindex.binarize.recurrent_training.examples import (
+    MOST_QUERIES,
     N_NEAREST,
     Batch,
     Examples,
@@ -17,6 +18,7 @@ from bitindex.binarize.recurrent_training.examples import (
 )
 
 _MOST_BASE_ROWS = 20_000
+_FEWEST_BASE_ROWS = 1000
 _ROWS_AN_ANCHOR = 64
 
 
@@ -26,9 +28,10 @@ class NeighbourExamples(Examples):
     distils = True
 
     def __init__(self, rows: Floats, validation: float, generator: np.random.Generator) -> None:
-        held_out, kept = split(len(rows), validation, generator)
-        base = kept[:_MOST_BASE_ROWS]
-        self.validation = _nearest_rows(rows[held_out], rows[base])
+        held_out, kept = split(len(rows), validation, generator, most=_MOST_BASE_ROWS)
+        # Codes of rows that were learned from are better than those of others.
+        base = np.concatenate([held_out, kept])[: max(len(held_out), _FEWEST_BASE_ROWS)]
+        self.validation = _nearest_rows(rows, held_out[:MOST_QUERIES], base)
         self.rows = self.queries = torch.from_numpy(rows[kept])
         self.row_numbers = kept
         self.n_units = len(kept)
@@ -54,10 +57,13 @@ class NeighbourExamples(Examples):
         return query_numbers[:, None] == row_numbers
 
 
-def _nearest_rows(queries: Floats, base: Floats) -> Validation:
-    """Return queries that should find the rows of the base nearest to them."""
-    k = min(N_NEAREST, len(base))
-    relevant = np.zeros((len(queries), len(base)), np.bool_)
-    nearest = np.argpartition(-(queries @ base.T), k - 1, axis=1)[:, :k]
+def _nearest_rows(rows: Floats, queries: Numbers, base: Numbers) -> Validation:
+    """Return queries, with which the base begins, that should find the rows nearest to them."""
+    own = np.arange(len(queries))
+    similarities = rows[queries] @ rows[base].T
+    similarities[own, own] = -np.inf
+    k = min(N_NEAREST, len(base) - 1)
+    relevant = np.zeros(similarities.shape, np.bool_)
+    nearest = np.argpartition(-similarities, k, axis=1)[:, :k]
     np.put_along_axis(relevant, nearest, True, axis=1)
-    return Validation(queries, base, relevant, np.full(len(queries), -1))
+    return Validation(rows[queries], rows[base], base, relevant, own)

@@ -26,7 +26,7 @@ class LabelExamples(Examples):
         held_out, kept = split(len(rows), validation, generator)
         relevant = labels[held_out][:, np.newaxis] == labels[kept]
         self.validation = Validation(
-            rows[held_out], rows[kept], relevant, np.full(len(held_out), -1)
+            rows[held_out], rows[kept], kept, relevant, np.full(len(held_out), -1)
         )
         self.rows = self.queries = torch.from_numpy(rows[kept])
         self.row_numbers = kept
@@ -82,11 +82,11 @@ class PairExamples(Examples):
         relevant[place, pairs[is_held_out, 1]] = True
         numbers = np.sort(asked[held_out])
         own = numbers if within_rows else np.full(len(numbers), -1)
-        self.validation = Validation(queries[numbers], rows, relevant, own)
+        self.row_numbers = np.arange(len(rows))
+        self.validation = Validation(queries[numbers], rows, self.row_numbers, relevant, own)
         self.rows = torch.from_numpy(rows)
         self.queries = self.rows if within_rows else torch.from_numpy(queries)
         self._pairs = pairs[~is_held_out]
-        self.row_numbers = np.arange(len(rows))
         self._within_rows = within_rows
         self._known = torch.from_numpy(np.unique(pairs[:, 0] * len(rows) + pairs[:, 1]))
         self.n_units = len(self._pairs)

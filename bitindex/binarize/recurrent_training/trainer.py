@@ -109,8 +109,8 @@ def held_out_recall(model: RecurrentModel, examples: Examples, float_queries: bo
         base = vectors(document_vectors, validation.base)
         queries = vectors(query_vectors, validation.queries)
         recall = validation.recall(as_floats(queries @ base.T))
-        if examples.old is not None:
-            old = examples.old[: len(base)]
+        if examples.old_base is not None:
+            old = examples.old_base.to(device)
             on_old = validation.recall(as_floats(prefix(queries, old) @ old.T))
             recall = (recall + on_old) / 2
     model.train()
