@@ -103,12 +103,12 @@ def run_bits(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def run_versions(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     task = rows_alone(arguments)
-    columns = Columns("query ", f"{'searched':<26}", "seed", *(f"recall@{k}" for k in KS))
+    columns = Columns("query ", f"{'searched':<38}", "seed", *(f"recall@{k}" for k in KS))
     for query in ("binary", "float"):
         for seed in range(arguments.seeds):
             for row in versions(task, query, seed):
                 recalls = (f"{row[f'recall@{k}']:.3f}" for k in KS)
-                columns.row(query, f"{row['method']:<26}", seed, *recalls)
+                columns.row(query, f"{row['method']:<38}", seed, *recalls)
                 yield {**row, "facts": task.facts()}
 
 
@@ -150,12 +150,12 @@ def run_task(
 ) -> Iterator[dict[str, Any]]:
     """Run all contestants with all seeds, and print what they find."""
     print(f"\n{task.name}: {len(task.queries):,} queries, {len(task.rows):,} rows")
-    columns = Columns(f"{'method':<26}", " bits", "seed", *(f"recall@{k}" for k in KS), "seconds")
+    columns = Columns(f"{'method':<38}", " bits", "seed", *(f"recall@{k}" for k in KS), "seconds")
     for seed in range(n_seeds):
         for name, contestant in contestants.items():
             row = measure(task, name, contestant, seed)
             recalls = (f"{row[f'recall@{k}']:.3f}" for k in KS)
-            columns.row(f"{name:<26}", row["bits"], seed, *recalls, f"{row['seconds']:.1f}")
+            columns.row(f"{name:<38}", row["bits"], seed, *recalls, f"{row['seconds']:.1f}")
             yield {**row, "facts": task.facts()}
 
 

@@ -32,16 +32,15 @@ def versions(task: Task, query: str, seed: int) -> list[dict[str, Any]]:
         "random_state": seed,
     }
     old = bi.RecurrentBinarizer(**params).fit(old_sample, progress=False)
-    alone = bi.RecurrentBinarizer(**params).fit(new_sample, progress=False)
-    new = bi.RecurrentBinarizer(**params).fit_compatible(
-        new_sample, old=old, X_old=old_sample, progress=False
-    )
-    found = {
-        "old queries, old codes": search(old, old_queries, old, old_rows),
-        "new queries, old codes": search(new, task.queries, old, old_rows),
-        "new queries, new codes": search(new, task.queries, new, task.rows),
-        "new alone": search(alone, task.queries, alone, task.rows),
-    }
+    found = {"old queries, old codes": search(old, old_queries, old, old_rows)}
+    for name, prefix in (("", False), (", common prefix", True)):
+        if prefix and query == "float":  # there is none
+            continue
+        new = bi.RecurrentBinarizer(**params).fit_compatible(
+            new_sample, old=old, X_old=old_sample, prefix=prefix, progress=False
+        )
+        found[f"new queries, old codes{name}"] = search(new, task.queries, old, old_rows)
+        found[f"new queries, new codes{name}"] = search(new, task.queries, new, task.rows)
     return [
         {"task": task.name, "query": query, "method": name, "seed": seed}
         | {f"recall@{k}": task.recall(ids, k) for k in KS}
