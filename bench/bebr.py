@@ -46,6 +46,9 @@ SELF_SUPERVISED: dict[str, Contestant] = {
     "rotation": untrained_codes(
         lambda d, seed: bi.RotationBinarizer(2, random_state=seed), metric="sdc2"
     ),
+    "rotation, no center": untrained_codes(
+        lambda d, seed: bi.RotationBinarizer(2, center=False, random_state=seed), metric="sdc2"
+    ),
     "LSH": untrained_codes(
         lambda d, seed: bi.LSHBinarizer(2 * d, random_state=seed), metric="hamming"
     ),
@@ -58,7 +61,7 @@ def of_bits(bits_per_dim: int) -> dict[str, Contestant]:
     return {
         "recurrent, binary query": recurrent(bits_per_dim),
         "rotation, binary query": untrained_codes(
-            lambda d, seed: bi.RotationBinarizer(bits_per_dim, random_state=seed),
+            lambda d, seed: bi.RotationBinarizer(bits_per_dim, center=False, random_state=seed),
             metric=f"sdc{bits_per_dim}",
         ),
         "recurrent, float query": recurrent(bits_per_dim, query="float"),
