@@ -115,13 +115,13 @@ def read_set(
     ValueError
         If files do not hold matrices of one width, or labels are not one for each row.
     """
-    rows = _matrix(path)
+    rows = read_matrix(path)
     if queries is None:
         rows = rows[np.random.default_rng(0).permutation(len(rows))]
         n_queries = min(N_QUERIES, len(rows) // 5)
         rows = prepare(rows, similarity)
         return DataSet(name, similarity, rows[n_queries:], rows[:n_queries])
-    query_rows = _matrix(queries)
+    query_rows = read_matrix(queries)
     if query_rows.shape[1] != rows.shape[1]:
         raise ValueError(
             f"{queries} must have {rows.shape[1]} columns as {path} has, got {query_rows.shape[1]}"
@@ -129,7 +129,7 @@ def read_set(
     found = DataSet(name, similarity, prepare(rows, similarity), prepare(query_rows, similarity))
     if not labels:
         return found
-    row_labels, query_labels = (_labels(file) for file in labels)
+    row_labels, query_labels = (read_labels(file) for file in labels)
     if len(row_labels) != len(rows) or len(query_labels) != len(query_rows):
         raise ValueError(
             f"labels of {name} must be {len(rows)} and {len(query_rows)}, "
@@ -142,7 +142,14 @@ def read_set(
     return replace(found, judge=judge, judged_by=f"precision@{K}")
 
 
-def _matrix(path: Path) -> Floats:
+def read_matrix(path: Path) -> Floats:
+    """Return the numbers of a .npy file as float32.
+
+    Raises
+    ------
+    ValueError
+        If it holds no matrix of numbers.
+    """
     rows = np.load(path, allow_pickle=False)
     if rows.ndim != 2 or rows.dtype.kind not in "fiu":
         raise ValueError(
@@ -151,7 +158,7 @@ def _matrix(path: Path) -> Floats:
     return rows.astype(np.float32)
 
 
-def _labels(path: Path) -> npt.NDArray[np.str_]:
+def read_labels(path: Path) -> npt.NDArray[np.str_]:
     """Return the last column of a CSV file with a header."""
     with path.open(encoding="utf-8", newline="") as lines:
         return np.array([row[-1] for row in csv.reader(lines)][1:])

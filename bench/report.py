@@ -1,4 +1,4 @@
-"""Put the newest results into README.md and docs/roofline.md, between their markers."""
+"""Put the newest results into README.md and pages of docs/, between their markers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bebr_section import SECTIONS as BEBR_PARTS
+from bebr_section import bebr_section
 from common import read_results
 from quality_section import quality_section
 from sections import SECTIONS, machine_line, roofline_table
@@ -31,11 +33,12 @@ def replace_block(path: Path, name: str, block: str) -> None:
     print(f"written: {path.name}")
 
 
-def results_of(name: str) -> dict[str, Any] | None:
+def results_of(name: str, benchmark: str | None = None) -> dict[str, Any] | None:
     try:
         return read_results(name)
     except FileNotFoundError:
-        print(f"report: no results of {name}: run python bench/{name}.py", file=sys.stderr)
+        script = benchmark or name
+        print(f"report: no results of {name}: run python bench/{script}.py", file=sys.stderr)
         return None
 
 
@@ -64,8 +67,25 @@ def write_roofline() -> bool:
     return True  # it needs counters that few machines show
 
 
+def write_bebr() -> bool:
+    found = {part: results_of(f"bebr_{part}", "bebr") for part in BEBR_PARTS}
+    documents = {part: document for part, document in found.items() if document is not None}
+    if not documents:
+        return False
+    from bebr_plot import draw  # needs matplotlib, unlike all other blocks
+
+    replace_block(ROOT / "docs" / "bebr.md", "bebr", bebr_section(documents))
+    draw(documents, ROOT / "docs" / "images")
+    return True
+
+
 # THE list of blocks: what the command line calls them.
-BLOCKS = {"quality": write_quality, "searches": write_searches, "roofline": write_roofline}
+BLOCKS = {
+    "quality": write_quality,
+    "searches": write_searches,
+    "roofline": write_roofline,
+    "bebr": write_bebr,
+}
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ from bitindex.binarize import (
     Binarizer,
     ITQBinarizer,
     LSHBinarizer,
+    RecurrentBinarizer,
     RotationBinarizer,
     SignBinarizer,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "ITQBinarizer",
     "RotationBinarizer",
     "AdditiveBinarizer",
+    "RecurrentBinarizer",
     "Codes",
     "EmbeddingIndex",
     # measuring

@@ -74,7 +74,9 @@ def test_recall_is_that_of_the_recipe(similarity):
 def test_every_binarizer_is_tried():
     result = bi.tune(embeddings(300, n_dims=16))
     tried = {(t.recipe.binarizer, *t.recipe.parameters.values()) for t in result.table}
-    wanted = {(v.name, *v.parameters.values()) for v in variants(BINARIZERS, 16)}
+    # Recurrent codes, whose training takes minutes, only if they are asked for.
+    names = [name for name in BINARIZERS if name != "recurrent"]
+    wanted = {(v.name, *v.parameters.values()) for v in variants(names, 16)}
     assert tried == wanted
     assert result.left_out == {}
 

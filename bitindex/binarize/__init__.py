@@ -6,6 +6,7 @@ from bitindex.binarize.additive import AdditiveBinarizer
 from bitindex.binarize.base import Binarizer
 from bitindex.binarize.itq import ITQBinarizer
 from bitindex.binarize.lsh import LSHBinarizer
+from bitindex.binarize.recurrent import RecurrentBinarizer
 from bitindex.binarize.rotation import RotationBinarizer
 from bitindex.binarize.sign import SignBinarizer
 
@@ -16,6 +17,7 @@ BINARIZERS: dict[str, type[Binarizer]] = {
     "itq": ITQBinarizer,
     "rotation": RotationBinarizer,
     "additive": AdditiveBinarizer,
+    "recurrent": RecurrentBinarizer,
 }
 
 __all__ = [
@@ -26,4 +28,5 @@ __all__ = [
     "ITQBinarizer",
     "RotationBinarizer",
     "AdditiveBinarizer",
+    "RecurrentBinarizer",
 ]

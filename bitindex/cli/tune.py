@@ -80,7 +80,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--binarizer",
         action="append",
         choices=tuple(BINARIZERS),
-        help="try this one; may be given several times (default: all)",
+        help="try this one; may be given several times (default: all that need no PyTorch)",
     )
     parser.add_argument(
         "--n-sample",

@@ -77,6 +77,12 @@ def _bits_per_dim(n_dims: int) -> _Tried:
     return [({"bits_per_dim": bits}, bits * n_dims) for bits in (1, 2, 4)]
 
 
+def _recurrent(n_dims: int) -> _Tried:
+    """Return codes of one and two bits a dimension; few dimensions of 4 bits keep the most."""
+    code_dims = sorted({max(1, n_dims // 4), max(1, n_dims // 2)})
+    return [({"code_dim": m, "bits_per_dim": 4}, 4 * m) for m in code_dims]
+
+
 # THE grid. A name that the registry does not have is passed over.
 _GRID: dict[str, Callable[[int], _Tried]] = {
     "sign": _thresholds,
@@ -84,4 +90,5 @@ _GRID: dict[str, Callable[[int], _Tried]] = {
     "itq": lambda n_dims: _bits(n_dims, 1 / 4, 1 / 2, 1, most=n_dims),
     "rotation": _bits_per_dim,
     "additive": lambda n_dims: _bits(n_dims, 1 / 4, 1 / 2, 1, 2, 4),
+    "recurrent": _recurrent,
 }

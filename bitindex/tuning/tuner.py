@@ -17,6 +17,8 @@ from bitindex.tuning.result import Trial, TuneResult
 from bitindex.tuning.split import Split, hold_out
 from bitindex.tuning.trials import empty_indexes, measure
 
+_ONLY_IF_CHOSEN = {"recurrent"}
+
 
 def tune(
     X: EmbeddingSource,
@@ -53,7 +55,8 @@ def tune(
     similarity : {"cosine", "dot", "l2"}
         As in :class:`~bitindex.EmbeddingIndex`.
     binarizers : sequence of str, optional
-        Names of the registry to try. Default: all.
+        Names of the registry to try. Default: all but "recurrent", whose training takes minutes
+        and needs PyTorch.
     n_sample : int
         Most rows of X to search and to train on.
     n_queries : int
@@ -108,7 +111,7 @@ def tune(
     n_results = as_count(k, "k", 1)
     budget = None if budget_bytes is None else as_count(budget_bytes, "budget_bytes", 1)
     as_choice(similarity, tuple(SIMILARITIES), "similarity")
-    names = tuple(BINARIZERS) if binarizers is None else _chosen(binarizers)
+    names = _by_default() if binarizers is None else _chosen(binarizers)
     split = hold_out(
         X,
         queries,
@@ -132,6 +135,10 @@ def tune(
         n_dims=split.base.shape[1],
         left_out=left_out,
     )
+
+
+def _by_default() -> tuple[str, ...]:
+    return tuple(name for name in BINARIZERS if name not in _ONLY_IF_CHOSEN)
 
 
 def _chosen(binarizers: Sequence[str]) -> tuple[str, ...]:

@@ -6,6 +6,26 @@
 #include <limits>
 
 namespace bitindex {
+namespace {
+
+// The step with which tables are exact: where all n weights are whole multiples of the smallest,
+// and no byte needs more than max_sum such steps. Otherwise 0. Levels that are scaled to a query's
+// length are off by some roundings; of other weights not all come as near.
+float exact_step(const float* weights, size_t n, float largest, uint32_t max_sum) {
+  float unit = std::numeric_limits<float>::infinity();
+  for (size_t j = 0; j < n; ++j)
+    if (weights[j] != 0.0f) unit = std::min(unit, std::fabs(weights[j]));
+  const float step = 2.0f * unit;
+  if (!(largest <= 1.0001f * step * static_cast<float>(max_sum))) return 0.0f;
+  for (size_t j = 0; j < n; ++j) {
+    const float multiple = weights[j] / unit;
+    if (std::fabs(multiple - std::nearbyint(multiple)) > 1e-4f) return 0.0f;
+  }
+  return step;
+}
+
+}  // namespace
+
 float EstimateScore::limit_before_constant(size_t q, float limit) const {
   if (terms_.constants == nullptr) return limit;
   // Rounded up twice, for the subtraction in key() and for the sum here, so that no row is lost;
@@ -30,8 +50,10 @@ WeightScore::WeightScore(const float* weights, size_t n_queries, const CodeLayou
     }
     // Both entries of a pair may be rounded up, by 1/2 each. The step is never too short, so that
     // this is all, even where weights are denormal.
-    const float step = largest / (kMaxPair - 1);
-    alpha_[q] = -(largest > 0.0f ? std::nextafter(step, largest) : 0.0f);
+    const float exact =
+        exact_step(weights_ + q * layout_.n_bits, layout_.n_bits, largest, kMaxPair);
+    const float step = std::nextafter(largest / (kMaxPair - 1), largest);
+    alpha_[q] = largest > 0.0f ? -(exact > 0.0f ? exact : step) : 0.0f;
     // Entry 0 of a nibble stands for -sum |w_j|, so -S = total - step * sum.
     gamma_[q] = static_cast<float>(total);
   }

@@ -56,7 +56,8 @@ class EstimateScore : public Score {
 
 // A float query: any weights w, quantized with one step per query so that the two entries of a byte
 // add up to at most 127, and a scan can add two such pairs in 8 bits:
-// |error of S| <= step / 2 * n_nibbles with step = max over bytes of 2 * sum |w_j| / 126.
+// |error of S| <= step / 2 * n_nibbles with step = max over bytes of 2 * sum |w_j| / 126. Weights
+// that are small whole multiples of one number, as levels are, have exact tables.
 class WeightScore : public EstimateScore {
  public:
   // weights: n_queries rows of n_bits floats, in the order of the bits.

@@ -1,0 +1,68 @@
+"""What is minimised for a batch of examples."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from bitindex.binarize.recurrent_training.examples import Batch, Examples
+from bitindex.binarize.recurrent_training.losses import contrastive, decorrelation
+from bitindex.binarize.recurrent_training.model import (
+    RecurrentModel,
+    document_vectors,
+    prefix,
+    query_vectors,
+)
+from bitindex.binarize.recurrent_training.queue import CodeQueue
+from bitindex.binarize.recurrent_training.recipes import NEIGHBOUR_TEMPERATURE, Recipe
+
+
+class Objective:
+    """The loss of a batch of examples.
+
+    Parameters
+    ----------
+    examples : Examples
+    recipe : Recipe
+    float_queries : bool
+    queue : CodeQueue or None
+        Further negatives.
+    """
+
+    def __init__(
+        self, examples: Examples, recipe: Recipe, float_queries: bool, queue: CodeQueue | None
+    ) -> None:
+        self._examples = examples
+        self._recipe = recipe
+        self._float_queries = float_queries
+        self._queue = queue
+
+    def __call__(self, model: RecurrentModel, batch: Batch) -> Tensor:
+        """Return the loss, after which the queue holds the documents of the batch."""
+        queries = query_vectors(model, batch.queries, self._float_queries)
+        documents = document_vectors(model, batch.documents, self._float_queries)
+        loss = self._loss(queries, documents, batch, self._queue)
+        old = self._examples.old
+        if old is not None:
+            on_old = old[batch.row_numbers]
+            loss = loss + self._loss(prefix(queries, on_old), on_old, batch, None)
+        if self._queue is not None:
+            self._queue.push(model, batch.documents, batch.row_numbers)
+        return loss
+
+    def _loss(
+        self, queries: Tensor, documents: Tensor, batch: Batch, queue: CodeQueue | None
+    ) -> Tensor:
+        scores = queries @ documents.T
+        related = self._examples.related(batch.query_numbers, batch.row_numbers)
+        if self._examples.distils:
+            similarities = batch.queries @ batch.documents.T
+            return decorrelation(scores, similarities, related, NEIGHBOUR_TEMPERATURE)
+        recipe = self._recipe
+        of_documents = contrastive(scores.T, related.T, recipe.temperature, recipe.n_hardest)
+        if queue is not None and len(queue) > 0:
+            earlier, numbers = queue.contents()
+            known = self._examples.related(batch.query_numbers, numbers)
+            scores = torch.cat([scores, queries @ earlier.T], dim=1)
+            related = torch.cat([related, known], dim=1)
+        return contrastive(scores, related, recipe.temperature, recipe.n_hardest) + of_documents
