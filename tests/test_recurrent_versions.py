@@ -118,6 +118,29 @@ def test_who_can_search_whose_codes(versions, tmp_path):
     assert not new_again.can_search(old)
 
 
+def test_an_index_of_both_versions_answers_as_one(versions, tmp_path):
+    old, new = versions
+    index = bi.EmbeddingIndex(old)
+    ids = index.add(B_OLD)
+    found = [bi.evaluate.recall_at_k(index.search(Q_OLD, k=10)[1], NEAREST, k=10)]
+    index.add_version(new)
+    for part in (ids[:0], ids[::2], ids):
+        index.upgrade(part, B_NEW[part])
+        scores, nearest = index.search(Q_NEW, k=10)
+        found.append(bi.evaluate.recall_at_k(nearest, NEAREST, k=10))
+        # Scores on one scale: those of the codes alone, but for tables that are rounded.
+        of_old, of_new = scores_of(new, old, Q_NEW, B_OLD), scores_of(new, new, Q_NEW, B_NEW)
+        wanted = np.where(index.versions_of(ids) == 0, of_old, of_new)
+        wanted = np.take_along_axis(wanted, nearest, axis=1)
+        np.testing.assert_allclose(scores, wanted, atol=0.03)
+        index.save(tmp_path / "versions.bitx")
+        again = bi.load(tmp_path / "versions.bitx").search(Q_NEW, k=10)
+        np.testing.assert_array_equal(again, (scores, nearest))
+    old_alone, new_on_old, mixed, new_alone = found
+    assert old_alone - 0.02 < new_on_old < mixed + 0.03
+    assert max(old_alone, new_on_old, mixed) < new_alone
+
+
 def test_labels_and_a_longer_code():
     labels = RNG.integers(0, 9, len(B_NEW))
     old = bi.RecurrentBinarizer(query="binary", code_dim=10, **PARAMS).fit(B_OLD, labels=labels)
