@@ -107,8 +107,9 @@ class AdditiveCoder::Part {
   }
 
   void search(uint8_t* packed) {
-    const FlipProblem problem = {coder_.n_bits(), width_, coder_.doubled_.data(),
-                                 coder_.along_weight_, patience_};
+    const FlipProblem problem = {coder_.n_bits(),        width_,
+                                 coder_.doubled_.data(), coder_.own_.data(),
+                                 coder_.along_weight_,   patience_};
     const size_t n_bytes = coder_.n_bytes();
     std::vector<FlipSearch> searches;
     for (size_t s = 0; s < kSearches; ++s) searches.emplace_back(kernels_, problem);
@@ -171,6 +172,7 @@ AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matric
       feedback_(matrices.feedback, n_bits_, n_bits_),
       feedback_blocks_(width() * kBlock),
       doubled_((width() + 1) * width()),
+      own_(width()),
       along_(width()) {
   const size_t d = n_dims(), m = n_bits();
   for (size_t i = 0; i < m; ++i)
@@ -187,6 +189,7 @@ AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matric
   for_each_part(work, m, d, [&](size_t first, size_t n) {
     panels.multiply(work.kernels, &columns[first * d], n, &doubled_[first * width()]);
   });
+  for (size_t j = 0; j < m; ++j) own_[j] = 0.5f * doubled_[j * width() + j];
 }
 
 void AdditiveCoder::encode(const RowWork& work, const float* rows, size_t n_rows, size_t patience,

@@ -66,6 +66,7 @@ class AdditiveCoder {
   IntegerMatrix decoder_, decoder_rows_, weighted_, evidence_, feedback_;
   std::vector<float> feedback_blocks_;  // (width, 16): the part of each row on the diagonal
   AlignedArray<float> doubled_;         // (width + 1, width): 2 D^T W D, and zeros
+  std::vector<float> own_;              // the diagonal of D^T W D
   std::vector<float> along_;            // D^T along_center
 };
 
