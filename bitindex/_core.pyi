@@ -97,6 +97,23 @@ class Index:
 
 class FlatIndex(Index): ...
 
+class AdditiveCoder:
+    """Codes of rows by given matrices; never changes, and any thread may use it."""
+
+    def __init__(
+        self,
+        center: _Floats,
+        along_center: _Floats,
+        decoder: _Floats,
+        weighted: _Floats,
+        evidence: _Floats,
+        feedback: _Floats,
+        along_weight: float,
+    ) -> None: ...
+    def encode(
+        self, rows: _Floats, patience: int, first: _Bytes | None, threads: int
+    ) -> _Bytes: ...
+
 class Kernels:
     """One instruction set's kernels on arrays, for tests."""
 
@@ -114,19 +131,6 @@ def encode_levels(
     error_factor: bool,
     threads: int,
 ) -> tuple[_Bytes, _Floats]: ...
-def encode_additive(
-    rows: _Floats,
-    center: _Floats,
-    along_center: _Floats,
-    decoder: _Floats,
-    weighted: _Floats,
-    evidence: _Floats,
-    feedback: _Floats,
-    along_weight: float,
-    patience: int,
-    first: _Bytes | None,
-    threads: int,
-) -> _Bytes: ...
 def metric_names() -> list[str]: ...
 def default_threads() -> int: ...
 def set_default_threads(n_threads: int) -> None: ...

@@ -1,6 +1,9 @@
 """Additive codes against slow NumPy, and against the codes that they must beat."""
 
+import copy
 import itertools
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -50,7 +53,7 @@ def errors(coder, weights, row, codes):
 
 
 def encode(coder, rows, patience, first=None):
-    packed = _core.encode_additive(rows, **coder, patience=patience, first=first, threads=1)
+    packed = _core.AdditiveCoder(**coder).encode(rows, patience, first, threads=1)
     n_bits = coder["decoder"].shape[1]
     return np.where(bi.unpack(packed, n_bits), 1.0, -1.0)
 
@@ -236,6 +239,43 @@ def test_fewer_rows_than_dimensions(scifact, uneven, n_rows, similarity):
     additive, rotation = recalls.values()
     assert additive[1].bytes_per_vector == rotation[1].bytes_per_vector
     assert additive[0] >= rotation[0] - 0.01
+
+
+def test_a_new_fit_copies_and_other_arrays_change_the_codes(uneven):
+    rows, _ = uneven
+    binarizer = bi.AdditiveBinarizer(40, n_rounds=1, store_lengths=False).fit(rows[:500])
+    first = binarizer.encode(rows).packed
+    twins = [copy.copy(binarizer), copy.deepcopy(binarizer), pickle.loads(pickle.dumps(binarizer))]
+    binarizer.store_lengths = True
+    second = binarizer.fit(rows[500:1500]).encode(rows).packed
+    assert (first != second).any()
+    for twin in twins:
+        np.testing.assert_array_equal(twin.encode(rows).packed, first)
+        twin.center_ = twin.center_ + np.float32(1)
+        assert (twin.encode(rows).packed != first).any()
+    np.testing.assert_array_equal(binarizer.encode(rows).packed, second)
+
+
+def test_threads_that_encode_first_at_once_get_the_same_codes(uneven):
+    rows, _ = uneven
+    binarizer = bi.AdditiveBinarizer(40, n_rounds=1).fit(rows)
+    with ThreadPoolExecutor(4) as pool:
+        codes = list(pool.map(lambda _: binarizer.encode(rows[:50]).packed, range(4)))
+    for packed in codes:
+        np.testing.assert_array_equal(packed, binarizer.encode(rows).packed[:50])
+
+
+def test_a_coder_refuses_arrays_that_do_not_fit():
+    coder, _ = random_coder(5, 12)
+    for name in ("weighted", "evidence", "feedback", "center", "along_center"):
+        with pytest.raises(ValueError, match=name):
+            _core.AdditiveCoder(**coder | {name: coder[name][..., :-1].copy()})
+    made = _core.AdditiveCoder(**coder)
+    rows = np.zeros((3, 5), np.float32)
+    with pytest.raises(ValueError, match="rows"):
+        made.encode(rows[:, :4].copy(), 0, None, 1)
+    with pytest.raises(ValueError, match="first"):
+        made.encode(rows, 0, np.zeros((3, 3), np.uint8), 1)
 
 
 @pytest.mark.parametrize(

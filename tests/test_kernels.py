@@ -176,7 +176,7 @@ def test_multiply_rows(kernels, n_dims):
             np.testing.assert_array_equal(kernels.multiply_rows(rows, panels, True), expected)
 
 
-@pytest.mark.parametrize("n_pairs", [0, 1, 2, 31, 50])
+@pytest.mark.parametrize("n_pairs", [0, 1, 2, 31, 50, 128, 300])
 def test_multiply_int16(kernels, n_pairs):
     rng = np.random.default_rng(n_pairs)
     for n_rows in (1, 3, 4, 5, 6, 11, 12, 25):

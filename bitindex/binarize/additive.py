@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -118,6 +118,10 @@ class AdditiveBinarizer(Binarizer):
     along_center_: npt.NDArray[np.float32]
     along_weight_: npt.NDArray[np.float32]
     stored_lengths_: npt.NDArray[np.float32]
+    # The arrays that a coder was made from, and the coder. Not in the attributes' dictionary, which
+    # encoding must not change.
+    __slots__ = ("_coder",)
+    _coder: tuple[tuple[npt.NDArray[np.float32], ...], _core.AdditiveCoder]
 
     def __init__(
         self,
@@ -217,30 +221,41 @@ class AdditiveBinarizer(Binarizer):
 
     def _encode_rows(self, rows: npt.NDArray[np.float32], threads: int) -> Codes:
         if not self.stores_lengths_:
-            return Codes(self._search(rows, self.center_, threads), None, self.n_bits_)
+            return Codes(self._search(rows, threads), None, self.n_bits_)
         directions, lengths = _split_lengths(rows, self.center_)
-        packed = self._search(directions, np.zeros_like(self.center_), threads)
+        packed = self._search(directions, threads)
         if self.along_weight_[0] == 0:  # nothing held back the error along the rows
             lengths *= self._unbiased_lengths(directions, packed)[:, np.newaxis]
         return Codes(packed, lengths, self.n_bits_)
 
-    def _search(
-        self, rows: npt.NDArray[np.float32], origin: npt.NDArray[np.float32], threads: int
-    ) -> npt.NDArray[np.uint8]:
-        packed = _core.encode_additive(
-            rows,
-            origin,
-            self.along_center_,
-            self.decoder_,
-            self.weighted_decoder_,
-            self.evidence_,
-            self.feedback_,
-            float(self.along_weight_[0]),
-            self._search_patience(),
-            None,
-            threads,
-        )
+    def _search(self, rows: npt.NDArray[np.float32], threads: int) -> npt.NDArray[np.uint8]:
+        packed = self._made_coder().encode(rows, self._search_patience(), None, threads)
         return pack(unpack(packed, self.n_bits_)[:, _columns_of_bits(self.n_bits_)])
+
+    def _made_coder(self) -> _core.AdditiveCoder:
+        """Return the coder of the arrays that this object has now, made where they are new.
+
+        It takes as long as hundreds of codes. Two threads may both make it, and make the same. An
+        array that is changed in place is not noticed.
+        """
+        arrays = tuple(getattr(self, name) for name in self._fitted_arrays)
+        made = getattr(self, "_coder", None)
+        if made is None or any(a is not b for a, b in zip(made[0], arrays, strict=True)):
+            coder = _core.AdditiveCoder(
+                np.zeros_like(self.center_) if self.stores_lengths_ else self.center_,
+                self.along_center_,
+                self.decoder_,
+                self.weighted_decoder_,
+                self.evidence_,
+                self.feedback_,
+                float(self.along_weight_[0]),
+            )
+            made = self._coder = (arrays, coder)
+        return made[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles keep: all but the coder, which they make anew."""
+        return vars(self)
 
     def _search_patience(self) -> int:
         return max(50, self.n_bits_ // 8) if self.patience is None else self.patience

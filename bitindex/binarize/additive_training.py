@@ -151,8 +151,7 @@ class DecoderTraining:
     def round(self) -> None:
         """Improve the codes of all rows, and then the decoder."""
         no_start = np.zeros((self._n_bits, self._n_bits), np.float32)
-        packed = _core.encode_additive(
-            self._rows,
+        coder = _core.AdditiveCoder(
             self._center,
             self.metric.along_center,
             self._decoder,
@@ -160,10 +159,8 @@ class DecoderTraining:
             self._decoder,
             no_start,
             self.metric.along_weight,
-            _TRAINING_PATIENCE,
-            pack(self._signs > 0),
-            0,
         )
+        packed = coder.encode(self._rows, _TRAINING_PATIENCE, pack(self._signs > 0), 0)
         self._signs = np.where(unpack(packed, self._n_bits), np.float32(1), np.float32(-1))
         self._fit_decoder()
 

@@ -1,4 +1,6 @@
-// What binarizers compute in the core, as functions on arrays.
+// What binarizers compute in the core: functions on arrays, and coders made from arrays.
+#include <memory>
+
 #include "arrays.h"
 #include "bindings.h"
 #include "encode/additive.h"
@@ -83,32 +85,37 @@ py::tuple level_codes(const Floats& rows, const OptionalFloats& center, const Fl
   return py::make_tuple(packed, factors);
 }
 
-py::array_t<uint8_t> additive_codes(const Floats& rows, const Floats& center,
-                                    const Floats& along_center, const Floats& decoder,
-                                    const Floats& weighted, const Floats& evidence,
-                                    const Floats& feedback, float along_weight, size_t patience,
-                                    const OptionalArray<uint8_t>& first, size_t threads) {
+std::unique_ptr<AdditiveCoder> make_additive_coder(const Floats& center, const Floats& along_center,
+                                                   const Floats& decoder, const Floats& weighted,
+                                                   const Floats& evidence, const Floats& feedback,
+                                                   float along_weight) {
   const size_t m = width_of(decoder, "decoder"), d = rows_of(decoder, m, "decoder");
-  const size_t n = rows_of(rows, d, "rows"), n_bytes = (m + 7) / 8;
   if (d == 0 || m == 0) throw std::invalid_argument("decoder must have rows and columns");
   if (rows_of(weighted, m, "weighted") != d || rows_of(evidence, m, "evidence") != d ||
       rows_of(feedback, m, "feedback") != m)
     throw std::invalid_argument("weighted, evidence and feedback must fit the decoder");
-  const AdditiveCoder coder = {d,
-                               m,
-                               values_of<float>(center, d, 1, "center"),
-                               values_of<float>(along_center, d, 1, "along_center"),
-                               decoder.data(),
-                               weighted.data(),
-                               evidence.data(),
-                               feedback.data(),
-                               along_weight,
-                               patience};
-  const uint8_t* first_codes = values_of(first, n, first ? n_bytes : 0, "first");
-  auto packed = new_array<uint8_t>({n, n_bytes});
+  const AdditiveMatrices matrices = {d,
+                                     m,
+                                     values_of<float>(center, d, 1, "center"),
+                                     values_of<float>(along_center, d, 1, "along_center"),
+                                     decoder.data(),
+                                     weighted.data(),
+                                     evidence.data(),
+                                     feedback.data(),
+                                     along_weight};
+  std::unique_ptr<AdditiveCoder> coder;
+  run(0, [&](const RowWork& work) { coder = std::make_unique<AdditiveCoder>(work, matrices); });
+  return coder;
+}
+
+py::array_t<uint8_t> additive_codes(const AdditiveCoder& coder, const Floats& rows, size_t patience,
+                                    const OptionalArray<uint8_t>& first, size_t threads) {
+  const size_t n = rows_of(rows, coder.n_dims(), "rows");
+  const uint8_t* first_codes = values_of(first, n, first ? coder.n_bytes() : 0, "first");
+  auto packed = new_array<uint8_t>({n, coder.n_bytes()});
   uint8_t* out = packed.mutable_data();
   run(threads,
-      [&](const RowWork& work) { encode_additive(work, coder, rows.data(), n, first_codes, out); });
+      [&](const RowWork& work) { coder.encode(work, rows.data(), n, patience, first_codes, out); });
   return packed;
 }
 
@@ -122,9 +129,10 @@ void bind_encode(py::module_& module) {
   module.def("encode_levels", &level_codes, rows, center, signs, py::arg("bits_per_dim"),
              py::arg("error_factor"), threads);
   const auto array = [](const char* name) { return py::arg(name).noconvert(); };
-  module.def("encode_additive", &additive_codes, rows, array("center"), array("along_center"),
-             array("decoder"), array("weighted"), array("evidence"), array("feedback"),
-             py::arg("along_weight"), py::arg("patience"), array("first"), threads);
+  py::class_<AdditiveCoder>(module, "AdditiveCoder")
+      .def(py::init(&make_additive_coder), array("center"), array("along_center"), array("decoder"),
+           array("weighted"), array("evidence"), array("feedback"), py::arg("along_weight"))
+      .def("encode", &additive_codes, rows, py::arg("patience"), array("first"), threads);
 }
 
 }  // namespace bitindex

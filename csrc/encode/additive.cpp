@@ -13,79 +13,46 @@ constexpr size_t kBlock = IntegerMatrix::kWidth;
 // Searches that go on in turns: one waits for its smallest cost while another reads its own.
 constexpr size_t kSearches = 2;
 
-// What all rows share.
-struct Matrices {
-  Matrices(const RowWork& work, const AdditiveCoder& coder)
-      : decoder(coder.decoder, coder.n_dims, coder.n_bits),
-        decoder_rows(coder.decoder, coder.n_dims, coder.n_bits, true),
-        weighted(coder.weighted, coder.n_dims, coder.n_bits),
-        evidence(coder.evidence, coder.n_dims, coder.n_bits),
-        feedback(coder.feedback, coder.n_bits, coder.n_bits),
-        feedback_blocks(width() * kBlock),
-        doubled((width() + 1) * width()),
-        along(width()) {
-    const size_t d = coder.n_dims, m = coder.n_bits;
-    for (size_t i = 0; i < m; ++i)
-      for (size_t j = i / kBlock * kBlock; j < std::min(m, (i / kBlock + 1) * kBlock); ++j)
-        feedback_blocks[i * kBlock + j % kBlock] = coder.feedback[i * m + j];
-    // The rows of 2 D^T times W D.
-    std::vector<float> columns(m * d);
-    for (size_t k = 0; k < d; ++k)
-      for (size_t j = 0; j < m; ++j) {
-        columns[j * d + k] = 2.0f * coder.decoder[k * m + j];
-        along[j] += coder.decoder[k * m + j] * coder.along_center[k];
-      }
-    const Panels panels(coder.weighted, d, m);
-    for_each_part(work, m, d, [&](size_t first, size_t n) {
-      panels.multiply(work.kernels, &columns[first * d], n, &doubled[first * width()]);
-    });
-  }
-  size_t width() const noexcept { return decoder.width(); }
-
-  IntegerMatrix decoder, decoder_rows, weighted, evidence, feedback;
-  std::vector<float> feedback_blocks;  // (width, 16): the part of each row on the diagonal
-  AlignedArray<float> doubled;         // (width + 1, width): 2 D^T W D, and zeros
-  std::vector<float> along;            // D^T along_center
-};
+}  // namespace
 
 // Some rows on their way to codes.
-class Part {
+class AdditiveCoder::Part {
  public:
-  Part(const KernelTable& kernels, const AdditiveCoder& coder, const Matrices& matrices, size_t n)
+  Part(const KernelTable& kernels, const AdditiveCoder& coder, size_t patience, size_t n)
       : kernels_(kernels),
         coder_(coder),
-        matrices_(matrices),
+        patience_(patience),
         n_(n),
-        stride_(matrices.decoder.row_stride()),
-        width_(matrices.width()),
-        left_(n * coder.n_dims),
+        stride_(coder.decoder_.row_stride()),
+        width_(coder.width()),
+        left_(n * coder.n_dims()),
         scales_(n),
         rounded_(n * stride_),
         signs_(n * width_),
-        sums_(n * std::max(width_, matrices.decoder_rows.width())),
+        sums_(n * std::max(width_, coder.decoder_rows_.width())),
         gradient_(n * width_),
         along_(n * width_),
         left_along_(n) {}
 
   void encode(const float* rows, const uint8_t* first_codes, uint8_t* packed) {
-    subtract_center(rows, n_, coder_.n_dims, coder_.center, left_.data());
+    subtract_center(rows, n_, coder_.n_dims(), coder_.center_.data(), left_.data());
     round_left();
-    multiply(matrices_.decoder, along_);
+    multiply(coder_.decoder_, along_);
     for (size_t i = 0; i < n_; ++i)
-      for (size_t j = 0; j < width_; ++j) along_[i * width_ + j] += matrices_.along[j];
+      for (size_t j = 0; j < width_; ++j) along_[i * width_ + j] += coder_.along_[j];
     if (first_codes == nullptr)
       decide_signs();
     else
       unpack_signs(first_codes);
     subtract_decoded();
     round_left();
-    multiply(matrices_.weighted, gradient_);
+    multiply(coder_.weighted_, gradient_);
     search(packed);
   }
 
  private:
   void round_left() {
-    const size_t d = coder_.n_dims;
+    const size_t d = coder_.n_dims();
     for (size_t i = 0; i < n_; ++i)
       scales_[i] = round_to_int16(&left_[i * d], d, &rounded_[i * stride_]);
   }
@@ -102,21 +69,21 @@ class Part {
   // Sixteen signs after the other, of all rows: first the feedback from all signs before them.
   void decide_signs() {
     std::vector<float>& evidence = gradient_;
-    multiply(matrices_.evidence, evidence);
+    multiply(coder_.evidence_, evidence);
     for (size_t first = 0; first < width_; first += kBlock) {
-      matrices_.feedback.multiply_panel(kernels_, signs_.data(), n_, width_, first, first / kBlock,
-                                        sums_.data());
-      const float* scales = matrices_.feedback.scales() + first;
+      coder_.feedback_.multiply_panel(kernels_, signs_.data(), n_, width_, first, first / kBlock,
+                                      sums_.data());
+      const float* scales = coder_.feedback_.scales() + first;
       for (size_t i = 0; i < n_; ++i)
         for (size_t j = 0; j < kBlock; ++j)
           evidence[i * width_ + first + j] -= static_cast<float>(sums_[i * kBlock + j]) * scales[j];
-      kernels_.decide_signs(&evidence[first], n_, width_,
-                            &matrices_.feedback_blocks[first * kBlock], &signs_[first], width_);
+      kernels_.decide_signs(&evidence[first], n_, width_, &coder_.feedback_blocks_[first * kBlock],
+                            &signs_[first], width_);
     }
   }
 
   void unpack_signs(const uint8_t* packed) {
-    const size_t m = coder_.n_bits, n_bytes = (m + 7) / 8;
+    const size_t m = coder_.n_bits(), n_bytes = coder_.n_bytes();
     for (size_t i = 0; i < n_; ++i, packed += n_bytes)
       for (size_t j = 0; j < m; ++j)
         signs_[i * width_ + j] = (packed[j / 8] >> (7 - j % 8) & 1) != 0 ? 1 : -1;
@@ -124,15 +91,15 @@ class Part {
 
   // From r to e = r - D b, and <v, e>.
   void subtract_decoded() {
-    const IntegerMatrix& decoder = matrices_.decoder_rows;
+    const IntegerMatrix& decoder = coder_.decoder_rows_;
     decoder.multiply(kernels_, signs_.data(), n_, width_, sums_.data());
     const auto dot = kernels_.dot[kFloat32];
-    const size_t d = coder_.n_dims;
+    const size_t d = coder_.n_dims();
     std::vector<float> along_row(d);
     for (size_t i = 0; i < n_; ++i) {
       float* left = &left_[i * d];
       for (size_t k = 0; k < d; ++k) {
-        along_row[k] = left[k] + coder_.along_center[k];
+        along_row[k] = left[k] + coder_.along_center_[k];
         left[k] -= static_cast<float>(sums_[i * decoder.width() + k]) * decoder.scales()[k];
       }
       left_along_[i] = dot(along_row.data(), left, 1.0f, d);
@@ -140,9 +107,10 @@ class Part {
   }
 
   void search(uint8_t* packed) {
-    const FlipProblem problem = {coder_.n_bits, width_, matrices_.doubled.data(),
-                                 coder_.along_weight, coder_.patience};
-    const size_t n_bytes = (coder_.n_bits + 7) / 8;
+    const FlipProblem problem = {coder_.n_bits(),        width_,
+                                 coder_.doubled_.data(), coder_.own_.data(),
+                                 coder_.along_weight_,   patience_};
+    const size_t n_bytes = coder_.n_bytes();
     std::vector<FlipSearch> searches;
     for (size_t s = 0; s < kSearches; ++s) searches.emplace_back(kernels_, problem);
     std::vector<Running> running;
@@ -183,8 +151,7 @@ class Part {
 
   const KernelTable& kernels_;
   const AdditiveCoder& coder_;
-  const Matrices& matrices_;
-  const size_t n_, stride_, width_;
+  const size_t patience_, n_, stride_, width_;
   std::vector<float> left_;  // first the rows without the center, then without D b too
   std::vector<float> scales_;
   std::vector<int16_t> rounded_, signs_;
@@ -193,17 +160,45 @@ class Part {
   std::vector<float> left_along_;        // <v, e>
 };
 
-}  // namespace
+AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matrices)
+    : along_weight_(matrices.along_weight),
+      center_(matrices.center, matrices.center + matrices.n_dims),
+      along_center_(matrices.along_center, matrices.along_center + matrices.n_dims),
+      n_bits_(matrices.n_bits),
+      decoder_(matrices.decoder, matrices.n_dims, n_bits_),
+      decoder_rows_(matrices.decoder, matrices.n_dims, n_bits_, true),
+      weighted_(matrices.weighted, matrices.n_dims, n_bits_),
+      evidence_(matrices.evidence, matrices.n_dims, n_bits_),
+      feedback_(matrices.feedback, n_bits_, n_bits_),
+      feedback_blocks_(width() * kBlock),
+      doubled_((width() + 1) * width()),
+      own_(width()),
+      along_(width()) {
+  const size_t d = n_dims(), m = n_bits();
+  for (size_t i = 0; i < m; ++i)
+    for (size_t j = i / kBlock * kBlock; j < std::min(m, (i / kBlock + 1) * kBlock); ++j)
+      feedback_blocks_[i * kBlock + j % kBlock] = matrices.feedback[i * m + j];
+  // The rows of 2 D^T times W D.
+  std::vector<float> columns(m * d);
+  for (size_t k = 0; k < d; ++k)
+    for (size_t j = 0; j < m; ++j) {
+      columns[j * d + k] = 2.0f * matrices.decoder[k * m + j];
+      along_[j] += matrices.decoder[k * m + j] * along_center_[k];
+    }
+  const Panels panels(matrices.weighted, d, m);
+  for_each_part(work, m, d, [&](size_t first, size_t n) {
+    panels.multiply(work.kernels, &columns[first * d], n, &doubled_[first * width()]);
+  });
+  for (size_t j = 0; j < m; ++j) own_[j] = 0.5f * doubled_[j * width() + j];
+}
 
-void encode_additive(const RowWork& work, const AdditiveCoder& coder, const float* rows,
-                     size_t n_rows, const uint8_t* first_codes, uint8_t* packed) {
-  const Matrices matrices(work, coder);
-  const size_t n_bytes = (coder.n_bits + 7) / 8;
-  for_each_part(work, n_rows, coder.n_dims, [&](size_t first, size_t n) {
-    Part(work.kernels, coder, matrices, n)
-        .encode(rows + first * coder.n_dims,
-                first_codes == nullptr ? nullptr : first_codes + first * n_bytes,
-                packed + first * n_bytes);
+void AdditiveCoder::encode(const RowWork& work, const float* rows, size_t n_rows, size_t patience,
+                           const uint8_t* first_codes, uint8_t* packed) const {
+  for_each_part(work, n_rows, n_dims(), [&](size_t first, size_t n) {
+    Part(work.kernels, *this, patience, n)
+        .encode(rows + first * n_dims(),
+                first_codes == nullptr ? nullptr : first_codes + first * n_bytes(),
+                packed + first * n_bytes());
   });
 }
 

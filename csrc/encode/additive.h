@@ -19,12 +19,16 @@
 // "Tabu search", 1989.
 #pragma once
 
+#include <vector>
+
+#include "codes/aligned.h"
+#include "encode/integer_matrix.h"
 #include "encode/row_work.h"
 
 namespace bitindex {
 
-// Row-major matrices; all pointers outlive the call.
-struct AdditiveCoder {
+// What defines a coder: row-major matrices.
+struct AdditiveMatrices {
   size_t n_dims, n_bits;
   const float* center;        // (d): r = row - center
   const float* along_center;  // (d): v = r + along_center
@@ -33,12 +37,37 @@ struct AdditiveCoder {
   const float* evidence;      // (d, m) for the start
   const float* feedback;      // (m, m) for the start, zeros where the column is <= the row
   float along_weight;
-  size_t patience;  // 0: stop at the first code that no flip makes better
 };
 
-// Writes ceil(m / 8) bytes a row, bit 0 the highest of the first byte. Starts from the codes
-// `first` where it is not null.
-void encode_additive(const RowWork& work, const AdditiveCoder& coder, const float* rows,
-                     size_t n_rows, const uint8_t* first, uint8_t* packed);
+// Never changes, and keeps no pointer of those it is made from. To make one costs 2 d m^2
+// operations, as much as some hundred codes.
+class AdditiveCoder {
+ public:
+  AdditiveCoder(const RowWork& work, const AdditiveMatrices& matrices);
+
+  size_t n_dims() const noexcept { return center_.size(); }
+  size_t n_bits() const noexcept { return n_bits_; }
+  size_t n_bytes() const noexcept { return (n_bits_ + 7) / 8; }
+
+  // Writes n_bytes() a row, bit 0 the highest of the first byte. Starts from the codes `first`
+  // where it is not null. A patience of 0 stops at the first code that no flip makes better.
+  void encode(const RowWork& work, const float* rows, size_t n_rows, size_t patience,
+              const uint8_t* first, uint8_t* packed) const;
+
+ private:
+  class Part;
+
+  // n_bits, up to a multiple of 16.
+  size_t width() const noexcept { return decoder_.width(); }
+
+  float along_weight_;
+  std::vector<float> center_, along_center_;
+  size_t n_bits_;
+  IntegerMatrix decoder_, decoder_rows_, weighted_, evidence_, feedback_;
+  std::vector<float> feedback_blocks_;  // (width, 16): the part of each row on the diagonal
+  AlignedArray<float> doubled_;         // (width + 1, width): 2 D^T W D, and zeros
+  std::vector<float> own_;              // the diagonal of D^T W D
+  std::vector<float> along_;            // D^T along_center
+};
 
 }  // namespace bitindex

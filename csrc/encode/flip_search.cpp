@@ -43,13 +43,17 @@ FlipSearch::FlipSearch(const KernelTable& kernels, const FlipProblem& problem)
 void FlipSearch::start(const FlipStart& start) noexcept {
   const size_t width = problem_.width, n_bits = problem_.n_bits;
   const float weight = problem_.along_weight;
-  std::fill(packed_.begin(), packed_.end(), uint8_t{0});
+  float *costs = costs_.data(), *pulls = along_.data();
   for (size_t j = 0; j < n_bits; ++j) {
     const float sign = start.signs[j], along = start.along[j];
-    const float own = 0.5f * problem_.doubled[j * width + j] + weight * along * along;
-    costs_[j] = sign * start.gradient[j] + own;
-    along_[j] = with_sign(sign * along, sign);
-    packed_[j / 8] = static_cast<uint8_t>(packed_[j / 8] | (sign > 0.0f) << (7 - j % 8));
+    costs[j] = sign * start.gradient[j] + (problem_.own[j] + weight * along * along);
+    pulls[j] = with_sign(sign * along, sign);
+  }
+  for (size_t first = 0; first < n_bits; first += 8) {
+    unsigned byte = 0;
+    for (size_t j = first; j < std::min(first + 8, n_bits); ++j)
+      byte |= (start.signs[j] > 0 ? 128u : 0u) >> (j - first);
+    packed_[first / 8] = static_cast<uint8_t>(byte);
   }
   for (size_t j = n_bits; j < width; ++j) costs_[j] = kInfinity;
   best_ = packed_;

@@ -16,6 +16,7 @@ struct FlipProblem {
   size_t n_bits;
   size_t width;          // n_bits, up to a multiple of 16
   const float* doubled;  // (width + 1, width): 2 D^T W D, and a row of zeros
+  const float* own;      // (width): the diagonal of D^T W D
   float along_weight;
   size_t patience;  // 0: stop at the first signs that no flip makes better
 };

@@ -212,17 +212,32 @@ void level_sums(const float* x, size_t n_dims, float t, float most, float* produ
   *squares = add_lanes(sums);
 }
 
+// A loop that compilers turn into multiplications of pairs (PMADDWD, SMLAL).
+int32_t dot_int16(const int16_t* a, const int16_t* b, size_t n) noexcept {
+  int32_t sum = 0;
+  for (size_t k = 0; k < n; ++k) sum += a[k] * b[k];
+  return sum;
+}
+
+// The columns of a panel are laid side by side first, some entries of them at a time.
 void multiply_int16(const int16_t* rows, size_t n_rows, size_t row_stride, size_t n_pairs,
                     const int16_t* matrix, size_t n_panels, size_t panel_stride,
                     int32_t* sums) noexcept {
-  for (size_t r = 0; r < n_rows; ++r, rows += row_stride)
-    for (size_t q = 0; q < n_panels; ++q, sums += kLanes) {
-      int32_t lanes[kLanes] = {};
-      const int16_t* pairs = matrix + q * panel_stride;
-      for (size_t p = 0; p < n_pairs; ++p, pairs += 2 * kLanes)
+  constexpr size_t kPairs = 128;
+  const size_t sum_stride = kLanes * n_panels;
+  for (size_t i = 0; i < n_rows * sum_stride; ++i) sums[i] = 0;
+  for (size_t q = 0; q < n_panels; ++q, sums += kLanes, matrix += panel_stride)
+    for (size_t first = 0; first < n_pairs; first += kPairs) {
+      const size_t n = n_pairs - first < kPairs ? n_pairs - first : kPairs;
+      const int16_t* pairs = matrix + first * 2 * kLanes;
+      int16_t columns[kLanes][2 * kPairs];
+      for (size_t p = 0; p < n; ++p, pairs += 2 * kLanes)
         for (size_t j = 0; j < kLanes; ++j)
-          lanes[j] += rows[2 * p] * pairs[2 * j] + rows[2 * p + 1] * pairs[2 * j + 1];
-      std::memcpy(sums, lanes, sizeof lanes);
+          std::memcpy(&columns[j][2 * p], pairs + 2 * j, 2 * sizeof *pairs);
+      for (size_t r = 0; r < n_rows; ++r)
+        for (size_t j = 0; j < kLanes; ++j)
+          sums[r * sum_stride + j] +=
+              dot_int16(rows + r * row_stride + 2 * first, columns[j], 2 * n);
     }
 }
 
