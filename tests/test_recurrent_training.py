@@ -1,5 +1,7 @@
 """How recurrent codes are trained: losses, examples, and the loop."""
 
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 import torch
@@ -342,6 +344,15 @@ def test_progress_shows_loss_and_recall(capsys):
     assert "recall=" in shown
     bi.RecurrentBinarizer(**SMALL).fit(X, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_progress_moves_with_each_step(monkeypatch):
+    new_bar = MagicMock()
+    monkeypatch.setattr("bitindex.binarize.recurrent_training.trainer.progress_bar", new_bar)
+    bi.RecurrentBinarizer(**SMALL).fit(X)
+    assert new_bar.call_args.args[0] == 3 * (270 // 64)
+    update = new_bar.return_value.__enter__.return_value.update
+    assert [call.args[0] for call in update.call_args_list] == [0] + [1] * 12
 
 
 BAD = {

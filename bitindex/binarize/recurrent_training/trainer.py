@@ -144,6 +144,7 @@ class Trainer:
         self._plan = plan
         self._examples = examples
         self._recipe = recipe = RECIPES[plan.recipe]
+        self._batch_size = plan.batch_size or recipe.batch_size
         if plan.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device='cuda' needs a GPU that torch can use; there is none")
         examples.to(plan.device)
@@ -175,27 +176,26 @@ class Trainer:
         if checkpoint is None or not checkpoint.restore(self):
             self._judge()
         n_epochs, n_before = self._plan.n_epochs, len(self.history["loss"])
-        batch_size = self._plan.batch_size or self._recipe.batch_size
-        with progress_bar(n_epochs, "fit", progress, unit="epochs") as bar:
-            bar.update(n_before)
+        n_steps = self._examples.n_steps(self._batch_size)
+        with progress_bar(n_epochs * n_steps, "fit", progress, unit="steps") as bar:
+            bar.update(n_before * n_steps)
             for epoch in range(n_before, n_epochs):
-                if not self._epoch(epoch, batch_size):
+                if not self._epoch(epoch, bar):
                     break
                 self._judge()
                 bar.set_postfix(
                     {name: f"{values[-1]:.4f}" for name, values in self.history.items()}
                 )
-                bar.update(1)
                 if checkpoint is not None:
                     checkpoint.save(self)
         if checkpoint is not None:
             checkpoint.remove()
 
-    def _epoch(self, epoch: int, batch_size: int) -> bool:
+    def _epoch(self, epoch: int, bar: Any) -> bool:
         """Take all steps of an epoch; False, with a warning, if the loss is no number any more."""
         # One generator an epoch, so that a checkpoint need not hold it.
         generator = np.random.default_rng([self._plan.random_state, epoch])
-        batches = self._examples.batches(batch_size, generator)
+        batches = self._examples.batches(self._batch_size, generator)
         losses = []
         for step, units in enumerate(batches):
             self._set_learning_rate(epoch, step, len(batches))
@@ -216,6 +216,7 @@ class Trainer:
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_CLIP)
             self.optimizer.step()
+            bar.update(1)
         self.history["loss"].append(float(np.mean(losses)))
         return True
 
