@@ -18,6 +18,8 @@ from bitindex.binarize.recurrent_training.model import (
 )
 from bitindex.binarize.recurrent_training.objective import Objective
 from bitindex.binarize.recurrent_training.queue import CodeQueue
+from bitindex.binarize.recurrent_training.recipes import RECIPES
+from bitindex.binarize.recurrent_training.trainer import default_batch_size
 
 torch.set_num_threads(1)
 RNG = np.random.default_rng(8)
@@ -244,6 +246,27 @@ def test_the_best_epoch_is_kept(monkeypatch):
     np.testing.assert_array_equal(first.to_code_output_, untrained.to_code_output_)
     assert (best.to_code_output_ != last.to_code_output_).any()
     assert (best.to_code_output_ != first.to_code_output_).any()
+
+
+@pytest.mark.parametrize("recipe", ["default", "paper"])
+@pytest.mark.parametrize(
+    ("kind", "n_units", "least"),
+    [("pairs", 200, 32), ("labels", 1040, 32), ("labels", 9003, 281), ("rows", 200, 2048)],
+)
+def test_few_pairs_and_labels_come_in_small_batches(recipe, kind, n_units, least):
+    examples = examples_of(kind)
+    examples.n_units = n_units
+    most = RECIPES[recipe].batch_size
+    assert default_batch_size(RECIPES[recipe], examples) == min(least, most)
+    examples.n_units = 32 * 2048 + 31
+    assert default_batch_size(RECIPES[recipe], examples) == most
+
+
+def test_the_default_batch_size_is_used():
+    params = SMALL | {"batch_size": None}
+    binarizer = bi.RecurrentBinarizer(**params).fit(X, labels=LABELS)
+    same = bi.RecurrentBinarizer(**params | {"batch_size": 32}).fit(X, labels=LABELS)
+    assert_same(binarizer, same)
 
 
 def test_few_rows_are_not_trained_on():

@@ -27,6 +27,8 @@ from bitindex.binarize.recurrent_training.model import (
 from bitindex.binarize.recurrent_training.objective import Objective
 from bitindex.binarize.recurrent_training.queue import CodeQueue
 from bitindex.binarize.recurrent_training.recipes import (
+    FEWEST_IN_BATCH,
+    FEWEST_STEPS,
     GRADIENT_CLIP,
     RECIPES,
     WARM_UP_STEPS,
@@ -144,7 +146,7 @@ class Trainer:
         self._plan = plan
         self._examples = examples
         self._recipe = recipe = RECIPES[plan.recipe]
-        self._batch_size = plan.batch_size or recipe.batch_size
+        self._batch_size = plan.batch_size or default_batch_size(recipe, examples)
         if plan.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device='cuda' needs a GPU that torch can use; there is none")
         examples.to(plan.device)
@@ -238,6 +240,13 @@ class Trainer:
             share *= min(1.0, (done + 1) / WARM_UP_STEPS)
         for group in self.optimizer.param_groups:
             group["lr"] = share * recipe.learning_rate
+
+
+def default_batch_size(recipe: Recipe, examples: Examples) -> int:
+    """Return the batch size of a recipe, or less where few pairs or labels would give few steps."""
+    if examples.distils:  # then more steps, of fewer rows, find no more
+        return recipe.batch_size
+    return min(recipe.batch_size, max(FEWEST_IN_BATCH, examples.n_units // FEWEST_STEPS))
 
 
 def new_optimizer(model: RecurrentModel, recipe: Recipe) -> torch.optim.Optimizer:
