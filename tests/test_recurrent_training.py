@@ -1,5 +1,7 @@
 """How recurrent codes are trained: losses, examples, and the loop."""
 
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,8 @@ from bitindex.binarize.recurrent_training.model import (
 )
 from bitindex.binarize.recurrent_training.objective import Objective
 from bitindex.binarize.recurrent_training.queue import CodeQueue
+from bitindex.binarize.recurrent_training.recipes import RECIPES
+from bitindex.binarize.recurrent_training.trainer import default_batch_size
 
 torch.set_num_threads(1)
 RNG = np.random.default_rng(8)
@@ -244,6 +248,27 @@ def test_the_best_epoch_is_kept(monkeypatch):
     assert (best.to_code_output_ != first.to_code_output_).any()
 
 
+@pytest.mark.parametrize("recipe", ["default", "paper"])
+@pytest.mark.parametrize(
+    ("kind", "n_units", "least"),
+    [("pairs", 200, 32), ("labels", 1040, 32), ("labels", 9003, 281), ("rows", 200, 2048)],
+)
+def test_few_pairs_and_labels_come_in_small_batches(recipe, kind, n_units, least):
+    examples = examples_of(kind)
+    examples.n_units = n_units
+    most = RECIPES[recipe].batch_size
+    assert default_batch_size(RECIPES[recipe], examples) == min(least, most)
+    examples.n_units = 32 * 2048 + 31
+    assert default_batch_size(RECIPES[recipe], examples) == most
+
+
+def test_the_default_batch_size_is_used():
+    params = SMALL | {"batch_size": None}
+    binarizer = bi.RecurrentBinarizer(**params).fit(X, labels=LABELS)
+    same = bi.RecurrentBinarizer(**params | {"batch_size": 32}).fit(X, labels=LABELS)
+    assert_same(binarizer, same)
+
+
 def test_few_rows_are_not_trained_on():
     binarizer = bi.RecurrentBinarizer(**SMALL).fit(X[:20])
     assert binarizer.history_ == {"loss": [], "recall": []}
@@ -342,6 +367,15 @@ def test_progress_shows_loss_and_recall(capsys):
     assert "recall=" in shown
     bi.RecurrentBinarizer(**SMALL).fit(X, progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_progress_moves_with_each_step(monkeypatch):
+    new_bar = MagicMock()
+    monkeypatch.setattr("bitindex.binarize.recurrent_training.trainer.progress_bar", new_bar)
+    bi.RecurrentBinarizer(**SMALL).fit(X)
+    assert new_bar.call_args.args[0] == 3 * (270 // 64)
+    update = new_bar.return_value.__enter__.return_value.update
+    assert [call.args[0] for call in update.call_args_list] == [0] + [1] * 12
 
 
 BAD = {

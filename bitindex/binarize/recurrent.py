@@ -55,7 +55,8 @@ class RecurrentBinarizer(RecurrentCodes):
         How often training goes over the rows or pairs, >= 0. 0 leaves what training begins with.
     batch_size : int or None
         Rows or pairs a step of training, >= 2, or all where there are fewer. None: 512, or 2048
-        as in the paper.
+        as in the paper; of n pairs or labelled rows at most n / 32, but 32 at least, so that few
+        of them make enough steps.
     n_train : int
         Without pairs and labels, rows of the random sample that is learned from, >= 1.
     device : {"cpu", "cuda"}

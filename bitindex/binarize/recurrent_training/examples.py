@@ -101,6 +101,10 @@ class Examples(ABC):
         old = [] if self.old is None else [self.old]
         return [self.rows, self.queries, torch.from_numpy(self.validation.relevant), *old]
 
+    def n_steps(self, batch_size: int) -> int:
+        """Return the number of steps of an epoch."""
+        return max(1, self.n_units // batch_size)
+
     @abstractmethod
     def batches(self, batch_size: int, generator: np.random.Generator) -> list[Numbers]:
         """Return the numbers of the units of each step of an epoch."""

@@ -38,9 +38,9 @@ class NeighbourExamples(Examples):
 
     def batches(self, batch_size: int, generator: np.random.Generator) -> list[Numbers]:
         """Return the anchors of each step, of which each brings its neighbours."""
-        n_steps = max(1, self.n_units // batch_size)
         n_anchors = max(1, batch_size // _ROWS_AN_ANCHOR)
-        return list(generator.integers(0, self.n_units, (n_steps, n_anchors)))
+        shape = (self.n_steps(batch_size), n_anchors)
+        return list(generator.integers(0, self.n_units, shape))
 
     def batch(self, units: Numbers, generator: np.random.Generator) -> Batch:
         """Return half of the rows from around the anchors, half from everywhere."""

@@ -88,4 +88,8 @@ NEIGHBOUR_TEMPERATURE = 0.1
 # Of the copy that encodes the queue, a step.
 MOMENTUM = 0.999
 GRADIENT_CLIP = 5.0
+# Batches of pairs or labels are smaller, down to the least size, where an epoch of the recipe's
+# would have fewer steps than this.
+FEWEST_STEPS = 32
+FEWEST_IN_BATCH = 32
 WARM_UP_STEPS = 20

@@ -27,6 +27,8 @@ from bitindex.binarize.recurrent_training.model import (
 from bitindex.binarize.recurrent_training.objective import Objective
 from bitindex.binarize.recurrent_training.queue import CodeQueue
 from bitindex.binarize.recurrent_training.recipes import (
+    FEWEST_IN_BATCH,
+    FEWEST_STEPS,
     GRADIENT_CLIP,
     RECIPES,
     WARM_UP_STEPS,
@@ -144,6 +146,7 @@ class Trainer:
         self._plan = plan
         self._examples = examples
         self._recipe = recipe = RECIPES[plan.recipe]
+        self._batch_size = plan.batch_size or default_batch_size(recipe, examples)
         if plan.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device='cuda' needs a GPU that torch can use; there is none")
         examples.to(plan.device)
@@ -175,27 +178,26 @@ class Trainer:
         if checkpoint is None or not checkpoint.restore(self):
             self._judge()
         n_epochs, n_before = self._plan.n_epochs, len(self.history["loss"])
-        batch_size = self._plan.batch_size or self._recipe.batch_size
-        with progress_bar(n_epochs, "fit", progress, unit="epochs") as bar:
-            bar.update(n_before)
+        n_steps = self._examples.n_steps(self._batch_size)
+        with progress_bar(n_epochs * n_steps, "fit", progress, unit="steps") as bar:
+            bar.update(n_before * n_steps)
             for epoch in range(n_before, n_epochs):
-                if not self._epoch(epoch, batch_size):
+                if not self._epoch(epoch, bar):
                     break
                 self._judge()
                 bar.set_postfix(
                     {name: f"{values[-1]:.4f}" for name, values in self.history.items()}
                 )
-                bar.update(1)
                 if checkpoint is not None:
                     checkpoint.save(self)
         if checkpoint is not None:
             checkpoint.remove()
 
-    def _epoch(self, epoch: int, batch_size: int) -> bool:
+    def _epoch(self, epoch: int, bar: Any) -> bool:
         """Take all steps of an epoch; False, with a warning, if the loss is no number any more."""
         # One generator an epoch, so that a checkpoint need not hold it.
         generator = np.random.default_rng([self._plan.random_state, epoch])
-        batches = self._examples.batches(batch_size, generator)
+        batches = self._examples.batches(self._batch_size, generator)
         losses = []
         for step, units in enumerate(batches):
             self._set_learning_rate(epoch, step, len(batches))
@@ -216,6 +218,7 @@ class Trainer:
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), GRADIENT_CLIP)
             self.optimizer.step()
+            bar.update(1)
         self.history["loss"].append(float(np.mean(losses)))
         return True
 
@@ -237,6 +240,13 @@ class Trainer:
             share *= min(1.0, (done + 1) / WARM_UP_STEPS)
         for group in self.optimizer.param_groups:
             group["lr"] = share * recipe.learning_rate
+
+
+def default_batch_size(recipe: Recipe, examples: Examples) -> int:
+    """Return the batch size of a recipe, or less where few pairs or labels would give few steps."""
+    if examples.distils:  # then more steps, of fewer rows, find no more
+        return recipe.batch_size
+    return min(recipe.batch_size, max(FEWEST_IN_BATCH, examples.n_units // FEWEST_STEPS))
 
 
 def new_optimizer(model: RecurrentModel, recipe: Recipe) -> torch.optim.Optimizer:
