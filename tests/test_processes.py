@@ -5,6 +5,8 @@ import sys
 import pytest
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+# The pool's threads may still free memory when a search has returned.
+FORKS = pytest.mark.forks_beside_threads
 
 INDEX = """
 import numpy as np
@@ -42,6 +44,7 @@ def in_child(work):
 
 
 @POSIX
+@FORKS
 def test_fork_after_a_search(run_python):
     run_python(
         INDEX
@@ -66,7 +69,7 @@ for _ in range(5):
 
 
 @POSIX
-@pytest.mark.forks_beside_threads
+@FORKS
 def test_fork_while_others_search_and_write(run_python):
     run_python(
         INDEX
@@ -107,6 +110,7 @@ check()
 
 
 @POSIX
+@FORKS
 def test_fork_during_a_write_is_told(run_python):
     program = """
 import threading
@@ -145,6 +149,7 @@ assert len(big) == 2400
 
 
 @POSIX
+@FORKS
 def test_pool_of_forked_processes(run_python):
     output = run_python(
         INDEX

@@ -101,6 +101,7 @@ def test_writers_take_turns(run_together, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+@pytest.mark.forks_beside_threads
 def test_fork_during_a_move_is_told(run_python):
     program = """
 import os, threading, warnings
