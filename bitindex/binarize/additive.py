@@ -73,17 +73,18 @@ class AdditiveBinarizer(Binarizer):
     with its length, and the bytes that a factor would take are better spent on bits. Elsewhere
     D b stands for the direction of x - center, and a factor for its length. So it does where rows
     to learn from are few: the factor is the unbiased length of RaBitQ then, and the codes are at
-    least as good. The error that training
-    and encoding minimise is that of scores of queries near the row, not that of the embedding: it
-    weighs directions by how far neighbours in the sample lie apart in them, and the direction of
-    the row itself most. Fit on rows as they will be encoded (:meth:`EmbeddingIndex.fit` does).
+    least as good.
+
+    The error that training and encoding minimise is that of scores of queries near the row, not
+    that of the embedding: it weighs directions by how far neighbours in the sample lie apart in
+    them, and the direction of the row itself most. Fit on rows as they will be encoded
+    (:meth:`EmbeddingIndex.fit` does).
     Of rows of length 1 around a short center the inner products are kept, so that the cosine needs
     no offset beside the code; of others the distances and inner products around the center.
 
     Encoding takes 4 d m + m^2 / 2 multiplications of 16-bit integers a row, and 2 m of floats for
-    each step of the search.
-    Training uses NumPy's linear algebra, whose last bits differ between machines; what one fitted
-    object encodes does not.
+    each step of the search. Training uses NumPy's linear algebra, whose last bits differ between
+    machines; what one fitted object encodes does not.
 
     Source: kin of Babenko & Lempitsky, "Additive quantization for extreme vector compression",
     CVPR 2014, and Carreira-Perpinan & Raziperchikolaei, "Hashing with binary autoencoders", CVPR
