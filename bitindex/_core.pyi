@@ -3,6 +3,8 @@
 Private; the package around it checks what users pass.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -33,6 +35,7 @@ class Index:
         has_offsets: bool = False,
         vector_type: int = 0,
         n_dims: int = 0,
+        **options: int,
     ) -> None: ...
     @property
     def isa(self) -> str: ...
@@ -70,10 +73,10 @@ class Index:
     ) -> None: ...
     def remove(self, ids: _Ids) -> int: ...
     def search(
-        self, queries: _Bytes, k: int, filter: _Filter, threads: int
+        self, queries: _Bytes, k: int, filter: _Filter, threads: int, effort: int = 0
     ) -> tuple[npt.NDArray[np.int32] | _Floats, _Ids]: ...
     def range_search(
-        self, queries: _Bytes, radius: float, filter: _Filter, threads: int
+        self, queries: _Bytes, radius: float, filter: _Filter, threads: int, effort: int = 0
     ) -> tuple[_Ids, _Floats, _Ids]: ...
     def search_estimates(
         self,
@@ -88,12 +91,15 @@ class Index:
         squared_l2: bool,
         filter: _Filter,
         threads: int,
+        effort: int = 0,
     ) -> tuple[_Floats, _Ids, npt.NDArray[np.int64]]: ...
     def compact(self) -> None: ...
     def columns(self) -> list[_Bytes]: ...
     def restore(
         self, n: int, ids: _Ids | None, next_id: int, columns: list[_Bytes | None]
     ) -> None: ...
+    def structure(self) -> dict[str, npt.NDArray[Any]]: ...
+    def restore_structure(self, arrays: dict[str, npt.NDArray[Any]]) -> None: ...
 
 class FlatIndex(Index): ...
 

@@ -38,6 +38,8 @@ class EmbeddingIndex(EmbeddingRows):
         distance.
     rescore : {None, "int8", "float16", "float32"}
         Also keep the vectors, in this precision, and score the best candidates again with them.
+    **options
+        Those of the kind of index, by name; "flat" has none.
 
     Notes
     -----
@@ -114,6 +116,7 @@ class EmbeddingIndex(EmbeddingRows):
         filter: Filter = None,
         threads: SupportsIndex | None = None,
         version: SupportsIndex | None = None,
+        effort: SupportsIndex | None = None,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """Find the k most similar embeddings of each query, among the rows of all versions.
 
@@ -135,6 +138,9 @@ class EmbeddingIndex(EmbeddingRows):
         version : int, optional
             Which version's embeddings Q are. Default: the newest. Queries of an older version are
             refused where they cannot search all rows.
+        effort : int, optional
+            How far a kind of index that is not exact looks, >= 1; "flat" looks at every row.
+            Default: what the index is set to.
 
         Returns
         -------
@@ -168,7 +174,7 @@ class EmbeddingIndex(EmbeddingRows):
         ``24 * k + 128`` rows: these are searched for twice. Results do not depend on threads, the
         instruction set or the other queries.
         """
-        scores, ids, _ = self._search(Q, k, oversample, filter, threads, version)
+        scores, ids, _ = self._search(Q, k, oversample, filter, threads, version, effort)
         return scores, ids
 
     def _search(
@@ -179,6 +185,7 @@ class EmbeddingIndex(EmbeddingRows):
         filter: Filter = None,
         threads: SupportsIndex | None = None,
         version: SupportsIndex | None = None,
+        effort: SupportsIndex | None = None,
     ) -> Nearest:
         """Search, and also return how many rows were scored again for each query, shape (nq,)."""
         n_results = as_count(k, "k", 0)
@@ -192,10 +199,17 @@ class EmbeddingIndex(EmbeddingRows):
             ),
             filter=as_filter(filter),
             threads=as_threads(threads),
+            effort=0 if effort is None else as_count(effort, "effort", 1),
         )
 
     def _to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        meta = {"kind": self._kind, "similarity": self.similarity, "rescore": self._rescore}
+        meta: dict[str, Any] = {
+            "kind": self._kind,
+            "similarity": self.similarity,
+            "rescore": self._rescore,
+        }
+        if self._options:
+            meta["options"] = self._options
         stored = [version.to_stored() for version in self._core.versions]
         if len(stored) == 1:
             return meta | stored[0][0], stored[0][1]
@@ -217,7 +231,8 @@ class EmbeddingIndex(EmbeddingRows):
         if not stored:
             raise ValueError("field 'versions' must not be empty")
         binarizers = [stored_binarizer(*part, mapped) for part in stored]
-        index = cls(binarizers[0], meta["kind"], meta["similarity"], meta["rescore"])
+        options = meta.get("options", {})
+        index = cls(binarizers[0], meta["kind"], meta["similarity"], meta["rescore"], **options)
         for binarizer in binarizers[1:]:
             index.add_version(binarizer)
         for version, part in zip(index._core.versions, stored, strict=True):

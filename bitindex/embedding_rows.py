@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, SupportsIndex
+from typing import Any, Literal, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from bitindex._border import as_choice, as_ids, as_version
 from bitindex.binarize import Binarizer
 from bitindex.embedding_version import EmbeddingVersion
 from bitindex.embeddings import EmbeddingSource
-from bitindex.index import INDEX_KINDS
+from bitindex.index import EMBEDDING_KINDS
 from bitindex.index.rows import RowIndex
 from bitindex.rescoring import VECTOR_TYPES
 from bitindex.similarity import SIMILARITIES
@@ -27,10 +27,12 @@ class EmbeddingRows(RowIndex[VersionedRows]):
         kind: str = "flat",
         similarity: Literal["cosine", "dot", "l2"] = "cosine",
         rescore: Literal["int8", "float16", "float32"] | None = None,
+        **options: Any,
     ) -> None:
         _check_binarizer(binarizer)
         self._first_binarizer = binarizer
-        self._kind = as_choice(kind, tuple(INDEX_KINDS), "kind")
+        self._kind = as_choice(kind, tuple(EMBEDDING_KINDS), "kind")
+        self._options = EMBEDDING_KINDS[self._kind].check_options(**options)
         self._similarity = SIMILARITIES[as_choice(similarity, tuple(SIMILARITIES), "similarity")]
         self._rescore = (
             None if rescore is None else as_choice(rescore, tuple(VECTOR_TYPES), "rescore")
@@ -43,7 +45,9 @@ class EmbeddingRows(RowIndex[VersionedRows]):
         return VersionedRows(self._new_version(self._first_binarizer))
 
     def _new_version(self, binarizer: Binarizer) -> EmbeddingVersion:
-        return EmbeddingVersion.empty(binarizer, self._kind, self._similarity, self._rescore)
+        return EmbeddingVersion.empty(
+            binarizer, self._kind, self._similarity, self._rescore, self._options
+        )
 
     @property
     def binarizer(self) -> Binarizer:

@@ -13,7 +13,7 @@ from bitindex._border import as_choice, as_code_rows
 from bitindex._core import Index as CompiledIndex
 from bitindex.binarize import BINARIZERS, Binarizer
 from bitindex.embeddings import EmbeddingSource, as_embeddings, count_rows, embedding_batches
-from bitindex.index import INDEX_KINDS
+from bitindex.index import EMBEDDING_KINDS
 from bitindex.index.columns import core_from_stored, core_to_stored
 from bitindex.progress import progress_bar
 from bitindex.rescoring import VECTOR_TYPES, stored_vectors
@@ -43,12 +43,17 @@ class EmbeddingVersion:
 
     @classmethod
     def empty(
-        cls, binarizer: Binarizer, kind: str, similarity: Similarity, rescore: str | None
+        cls,
+        binarizer: Binarizer,
+        kind: str,
+        similarity: Similarity,
+        rescore: str | None,
+        options: Mapping[str, Any],
     ) -> Self:
         """Return a version without rows, or raise ValueError if the binarizer is not fitted."""
         binarizer._check_fitted()
         similarity.check_center(binarizer)
-        core = INDEX_KINDS[kind]._core_type(
+        core = EMBEDDING_KINDS[kind]._core_type(
             binarizer.n_bits_,
             "hamming",
             big_endian=True,
@@ -56,6 +61,7 @@ class EmbeddingVersion:
             has_offsets=similarity.has_offsets(binarizer),
             vector_type=VECTOR_TYPES[rescore or "float32"],
             n_dims=binarizer.n_features_in_ if rescore else 0,
+            **options,
         )
         return cls(binarizer, similarity, rescore, core)
 
@@ -98,7 +104,7 @@ class EmbeddingVersion:
         asking : Binarizer
             That of the version whose embeddings the queries are.
         **options
-            ``k``, ``n_candidates``, ``filter`` and ``threads``, as the core takes them.
+            ``k``, ``n_candidates``, ``filter``, ``threads`` and ``effort``, as the core takes them.
         """
         estimates = self.similarity.queries(asking, queries, self.binarizer)
         return self.core.search_estimates(

@@ -9,6 +9,8 @@ from bitindex.index import INDEX_KINDS
 LEVEL_METRICS = ["sdc1", "sdc2", "sdc3", "sdc4"]
 METRICS = ["hamming", "jaccard", "dice", "cosine", *LEVEL_METRICS]
 BIT_ORDERS = ["big", "little"]
+# Options with which a kind that is not exact looks at every row.
+EXACT = {}
 WIDTHS = [1, 7, 8, 13, 64, 100, 256, 1000, 2048, 65536]
 
 
@@ -24,7 +26,7 @@ def fitting_width(n_bits, metric):
 
 def make_index(kind, n_bits, metric="hamming", bit_order="big"):
     """Return an empty index of a kind, set up so that its answers are exact."""
-    return INDEX_KINDS[kind](n_bits, metric, bit_order=bit_order)
+    return INDEX_KINDS[kind](n_bits, metric, bit_order=bit_order, **EXACT.get(kind, {}))
 
 
 def random_codes(rng, n, n_bits, bit_order="big"):

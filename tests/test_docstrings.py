@@ -103,7 +103,7 @@ def sections(value):
 def described(lines):
     """Return the names in a section: what comes before the colon where a line is not indented."""
     heads = [line.partition(" : ")[0] for line in lines if line and not line.startswith(" ")]
-    return [name.strip() for head in heads for name in head.split(",")]
+    return [name.strip(" *") for head in heads for name in head.split(",")]
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -10,4 +10,7 @@ INDEX_KINDS: dict[str, type[PackedIndex]] = {
     "flat": FlatIndex,
 }
 
-__all__ = ["INDEX_KINDS", "FlatIndex", "PackedIndex"]
+# Those that an EmbeddingIndex can keep its codes in.
+EMBEDDING_KINDS = {name: kind for name, kind in INDEX_KINDS.items() if kind.holds_embeddings}
+
+__all__ = ["EMBEDDING_KINDS", "INDEX_KINDS", "FlatIndex", "PackedIndex"]

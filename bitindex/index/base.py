@@ -18,7 +18,7 @@ from bitindex._border import (
     as_radius,
     as_threads,
 )
-from bitindex.codes import BitOrder, Codes
+from bitindex.codes import Codes
 from bitindex.index.columns import core_from_stored, core_to_stored
 from bitindex.index.rows import RowIndex
 
@@ -31,22 +31,34 @@ PackedCodes = npt.NDArray[np.uint8] | Codes | list[list[int]] | list[int]
 class PackedIndex(RowIndex[_core.Index]):
     """Rows of packed codes with ids, and searches over them.
 
-    A kind of index derives from this class, names its compiled class, and documents itself.
+    A kind of index derives from this class, names its compiled class, checks its own options, and
+    documents itself.
     """
 
     _core_type: ClassVar[type[_core.Index]]
+    holds_embeddings: ClassVar[bool] = True
 
     def __init__(
-        self, n_bits: SupportsIndex, metric: str = "hamming", *, bit_order: BitOrder = "big"
+        self, n_bits: SupportsIndex, metric: str, bit_order: str, options: Mapping[str, Any]
     ) -> None:
+        self._options = self.check_options(**options)
         self._n_bits = as_count(n_bits, "n_bits", 1)
         self._metric = as_choice(metric, tuple(_core.metric_names()), "metric")
         self._bit_order = as_choice(bit_order, ("big", "little"), "bit_order")
         super().__init__()
         self._core_or_none = self._new_core()
 
+    @staticmethod
+    def check_options() -> dict[str, Any]:
+        """Return the options of this kind, those of its compiled class, or raise an error.
+
+        A kind that has options takes them here by name, each with its default.
+        """
+        return {}
+
     def _new_core(self) -> _core.Index:
-        return self._core_type(self._n_bits, self._metric, self._bit_order == "big")
+        big_endian = self._bit_order == "big"
+        return self._core_type(self._n_bits, self._metric, big_endian, **self._options)
 
     @property
     def n_bits(self) -> int:
@@ -64,9 +76,10 @@ class PackedIndex(RowIndex[_core.Index]):
         return self._bit_order
 
     def __repr__(self) -> str:
+        options = "".join(f", {name}={value!r}" for name, value in self._options.items())
         return (
             f"{type(self).__name__}(n_bits={self._n_bits}, metric={self._metric!r}, "
-            f"bit_order={self._bit_order!r}) with {len(self):,} codes"
+            f"bit_order={self._bit_order!r}{options}) with {len(self):,} codes"
         )
 
     def add(self, codes: PackedCodes, ids: object = None) -> npt.NDArray[np.int64]:
@@ -155,8 +168,20 @@ class PackedIndex(RowIndex[_core.Index]):
         -----
         Thread safe; the GIL is released, and Ctrl-C stops the call.
         """
+        return self._search(queries, k, filter, threads)
+
+    def _search(
+        self,
+        queries: PackedCodes,
+        k: SupportsIndex,
+        filter: Filter,
+        threads: SupportsIndex | None,
+        effort: int = 0,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Search as far as `effort` says, 0 being what the index is set to."""
         rows = as_code_rows(queries, self._n_bits, self._bit_order, "queries")
-        return self._core.search(rows, as_count(k, "k", 0), as_filter(filter), as_threads(threads))
+        n_results = as_count(k, "k", 0)
+        return self._core.search(rows, n_results, as_filter(filter), as_threads(threads), effort)
 
     def range_search(
         self,
@@ -189,26 +214,36 @@ class PackedIndex(RowIndex[_core.Index]):
         TypeError, ValueError
             If an argument has a wrong type, shape or value.
         """
+        return self._range_search(queries, radius, filter, threads)
+
+    def _range_search(
+        self,
+        queries: PackedCodes,
+        radius: float,
+        filter: Filter,
+        threads: SupportsIndex | None,
+        effort: int = 0,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[np.int64]]:
+        """Search as far as `effort` says, 0 being what the index is set to."""
         rows = as_code_rows(queries, self._n_bits, self._bit_order, "queries")
         lims, distances, ids = self._core.range_search(
-            rows, as_radius(radius), as_filter(filter), as_threads(threads)
+            rows, as_radius(radius), as_filter(filter), as_threads(threads), effort
         )
         return lims, distances.astype(np.int32) if self._metric == "hamming" else distances, ids
 
     def _to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        meta, sections = core_to_stored(self._core)
-        return {
-            "n_bits": self._n_bits,
-            "metric": self._metric,
-            "bit_order": self._bit_order,
-            **meta,
-        }, sections
+        rows_meta, sections = core_to_stored(self._core)
+        meta = {"n_bits": self._n_bits, "metric": self._metric, "bit_order": self._bit_order}
+        if self._options:
+            meta["options"] = self._options
+        return {**meta, **rows_meta}, sections
 
     @classmethod
     def _from_stored(
         cls, meta: Mapping[str, Any], sections: Mapping[str, npt.NDArray[Any]], mapped: bool
     ) -> Self:
-        index = cls(meta["n_bits"], meta["metric"], bit_order=meta["bit_order"])
+        options = meta.get("options", {})
+        index = cls(meta["n_bits"], meta["metric"], bit_order=meta["bit_order"], **options)
         core_from_stored(index._core, meta, sections)
         index._mapped = mapped
         return index

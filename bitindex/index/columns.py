@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitindex import _core
+from bitindex.storage import nest, unnest
 
 # Names of the core's columns (csrc/index/index.h), and the numbers in them: bytes or floats.
 _COLUMNS = (
@@ -31,6 +32,7 @@ def core_to_stored(core: _core.Index) -> tuple[dict[str, Any], dict[str, npt.NDA
     numbers_rows = bool((ids == np.arange(len(ids))).all())
     if not numbers_rows:
         sections["ids"] = ids
+    sections |= nest("structure", core.structure())
     return {"n_rows": len(ids), "next_id": core.next_id()}, sections
 
 
@@ -47,7 +49,10 @@ def core_from_stored(
         if column.dtype != dtype or column.ndim != 2:
             raise ValueError(f"section {name!r} must be a matrix of {np.dtype(dtype)}")
         columns.append(column.view(np.uint8))
-    unknown = set(sections) - {name for name, _ in _COLUMNS} - {"ids"}
+    structure = unnest("structure", sections)
+    known = {name for name, _ in _COLUMNS} | {"ids"} | nest("structure", structure).keys()
+    unknown = sections.keys() - known
     if unknown:
         raise ValueError(f"section {min(unknown)!r} is unknown")
     core.restore(meta["n_rows"], sections.get("ids"), meta["next_id"], columns)
+    core.restore_structure(structure)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, SupportsIndex
 
 from bitindex import _core
+from bitindex.codes import BitOrder
 from bitindex.index.base import PackedIndex
 
 
@@ -55,3 +56,8 @@ class FlatIndex(PackedIndex):
 
     _storage_kind: ClassVar[str] = "flat"
     _core_type: ClassVar[type[_core.Index]] = _core.FlatIndex
+
+    def __init__(
+        self, n_bits: SupportsIndex, metric: str = "hamming", *, bit_order: BitOrder = "big"
+    ) -> None:
+        super().__init__(n_bits, metric, bit_order, {})

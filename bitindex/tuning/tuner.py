@@ -9,7 +9,7 @@ from bitindex._border import as_choice, as_count, as_ratio
 from bitindex.binarize import BINARIZERS
 from bitindex.embeddings import EmbeddingSource
 from bitindex.evaluate.exact import Similarity
-from bitindex.index import INDEX_KINDS
+from bitindex.index import EMBEDDING_KINDS
 from bitindex.progress import progress_bar
 from bitindex.similarity import SIMILARITIES
 from bitindex.tuning.grid import Variant, variants
@@ -167,7 +167,10 @@ def _try_all(
     refusals: dict[str, ValueError] = {}
     sizes: list[tuple[int, str]] = []
     pairs = [
-        (variant, kind) for variant in tried if variant.least_bytes <= limit for kind in INDEX_KINDS
+        (variant, kind)
+        for variant in tried
+        if variant.least_bytes <= limit
+        for kind in EMBEDDING_KINDS
     ]
     with progress_bar(len(pairs) * len(split.base), "tune", progress) as bar:
         for variant, kind in pairs:

@@ -31,9 +31,10 @@ NewRows new_rows(const Index& index, const Bytes& codes, const OptionalArray<int
   return rows;
 }
 
-SearchOptions search_options(const Filter& filter, size_t threads) {
+SearchOptions search_options(const Filter& filter, size_t threads, size_t effort) {
   SearchOptions options;
   options.n_threads = threads;
+  options.effort = effort;
   options.poll = poll_of_this_thread();
   if (const auto* mask = std::get_if<Array<bool>>(&filter)) {
     options.filter.kind = IdFilter::kMask;
@@ -52,9 +53,9 @@ SearchOptions search_options(const Filter& filter, size_t threads) {
 }
 
 py::tuple search(const Index& index, const Bytes& queries, size_t k, const Filter& filter,
-                 size_t threads) {
+                 size_t threads, size_t effort) {
   const size_t n = rows_of(queries, index.layout().n_bytes(), "queries");
-  const SearchOptions options = search_options(filter, threads);
+  const SearchOptions options = search_options(filter, threads, effort);
   Ids ids = new_array<int64_t>({n, k});
   ResultRows results{ids.mutable_data(), nullptr, nullptr, nullptr};
   py::array distances;
@@ -75,9 +76,9 @@ py::tuple search(const Index& index, const Bytes& queries, size_t k, const Filte
 }
 
 py::tuple range_search(const Index& index, const Bytes& queries, float radius, const Filter& filter,
-                       size_t threads) {
+                       size_t threads, size_t effort) {
   const size_t n = rows_of(queries, index.layout().n_bytes(), "queries");
-  const SearchOptions options = search_options(filter, threads);
+  const SearchOptions options = search_options(filter, threads, effort);
   WithinResult result;
   {
     const GilRelease no_gil;
@@ -95,7 +96,7 @@ py::tuple search_estimates(const Index& index, const OptionalArray<float>& weigh
                            const OptionalArray<float>& constants, size_t k,
                            std::optional<size_t> n_candidates,
                            const OptionalArray<float>& vector_queries, bool squared_l2,
-                           const Filter& filter, size_t threads) {
+                           const Filter& filter, size_t threads, size_t effort) {
   const IndexLayout& layout = index.layout();
   EstimateQueries queries;
   queries.n = weights ? rows_of(*weights, layout.n_bits, "weights")
@@ -108,7 +109,7 @@ py::tuple search_estimates(const Index& index, const OptionalArray<float>& weigh
   if (vector_queries)
     rescoring.queries =
         values_of(vector_queries, queries.n, layout.vectors.n_dims, "vector_queries");
-  const SearchOptions options = search_options(filter, threads);
+  const SearchOptions options = search_options(filter, threads, effort);
 
   Ids ids = new_array<int64_t>({queries.n, k});
   auto scores = new_array<float>({queries.n, k});
@@ -186,6 +187,13 @@ void restore(Index& index, size_t n, const OptionalArray<int64_t>& ids, int64_t 
   index.restore(n, id_values, next_id, data, owner);
 }
 
+// A kind that keeps nothing besides its rows; others have their own two methods.
+void refuse_structure(Index&, const py::dict& arrays) {
+  for (const auto& [name, array] : arrays)
+    throw std::invalid_argument("section 'structure/" + py::cast<std::string>(name) +
+                                "' is unknown");
+}
+
 }  // namespace
 
 void bind_index(py::module_& module) {
@@ -209,8 +217,9 @@ void bind_index(py::module_& module) {
              const OptionalArray<float>& scales, const OptionalArray<float>& offsets,
              const OptionalArray<uint8_t>& vectors) {
             const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors);
+            const auto poll = poll_of_this_thread();
             const GilRelease no_gil;
-            index.add(rows);
+            index.add(rows, poll);
           },
           arg("codes").noconvert(), arg("ids").noconvert(), arg("scales").noconvert() = none,
           arg("offsets").noconvert() = none, arg("vectors").noconvert() = none)
@@ -219,8 +228,9 @@ void bind_index(py::module_& module) {
           [](Index& index, const Ids& ids, const Bytes& codes, const OptionalArray<float>& scales,
              const OptionalArray<float>& offsets, const OptionalArray<uint8_t>& vectors) {
             const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors);
+            const auto poll = poll_of_this_thread();
             const GilRelease no_gil;
-            index.update(rows);
+            index.update(rows, poll);
           },
           arg("ids").noconvert(), arg("codes").noconvert(), arg("scales").noconvert() = none,
           arg("offsets").noconvert() = none, arg("vectors").noconvert() = none)
@@ -230,8 +240,9 @@ void bind_index(py::module_& module) {
              const OptionalArray<float>& scales, const OptionalArray<float>& offsets,
              const OptionalArray<uint8_t>& vectors) {
             const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors);
+            const auto poll = poll_of_this_thread();
             const GilRelease no_gil;
-            index.take(rows, others);
+            index.take(rows, others, poll);
           },
           arg("others"), arg("ids").noconvert(), arg("codes").noconvert(),
           arg("scales").noconvert() = none, arg("offsets").noconvert() = none,
@@ -244,15 +255,17 @@ void bind_index(py::module_& module) {
           },
           arg("ids").noconvert())
       .def("search", &search, arg("queries").noconvert(), arg("k"), arg("filter").noconvert(),
-           arg("threads"))
+           arg("threads"), arg("effort") = 0)
       .def("range_search", &range_search, arg("queries").noconvert(), arg("radius"),
-           arg("filter").noconvert(), arg("threads"))
+           arg("filter").noconvert(), arg("threads"), arg("effort") = 0)
       .def("search_estimates", &search_estimates, py::kw_only(), arg("weights").noconvert(),
            arg("signs").noconvert(), arg("magnitudes").noconvert(),
            arg("constants").noconvert() = none, arg("k"), arg("n_candidates"),
            arg("vector_queries").noconvert(), arg("squared_l2"), arg("filter").noconvert(),
-           arg("threads"))
+           arg("threads"), arg("effort") = 0)
       .def("compact", &Index::compact, no_gil)
+      .def("structure", [](const Index&) { return py::dict(); })
+      .def("restore_structure", &refuse_structure, arg("arrays"))
       .def("columns", &columns)
       .def("restore", &restore, arg("n"), arg("ids").noconvert(), arg("next_id"),
            arg("columns").noconvert());

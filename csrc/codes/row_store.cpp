@@ -59,16 +59,16 @@ void RowStore::set_row(size_t row, size_t from, const std::vector<const void*>& 
     columns_[c].set(row, static_cast<const uint8_t*>(values[c]) + from * columns_[c].width());
 }
 
-void RowStore::add(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
-  insert(n, ids, values, Taken::kRefuse);
+RowsWritten RowStore::add(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
+  return insert(n, ids, values, Taken::kRefuse);
 }
 
-void RowStore::put(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
-  insert(n, ids, values, Taken::kReplace);
+RowsWritten RowStore::put(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
+  return insert(n, ids, values, Taken::kReplace);
 }
 
-void RowStore::insert(size_t n, const int64_t* ids, const std::vector<const void*>& values,
-                      Taken taken) {
+RowsWritten RowStore::insert(size_t n, const int64_t* ids, const std::vector<const void*>& values,
+                             Taken taken) {
   // Ids that were removed come back into their old rows, so the order of rows stays that of ids.
   std::vector<std::pair<uint32_t, size_t>> old_rows;  // row, position in the input
   if (ids != nullptr) {
@@ -88,12 +88,14 @@ void RowStore::insert(size_t n, const int64_t* ids, const std::vector<const void
   if (n_new > kMaxRows - n_rows())
     throw std::length_error("an index holds at most " + std::to_string(kMaxRows) + " rows");
 
+  RowsWritten written = {n_rows(), {}};
+  for (const auto& [row, position] : old_rows) written.replaced.push_back(row);
   reserve(n_rows() + n_new);
   if (old_rows.empty()) {
     ids_.reserve(ids, n);
     ids_.append(ids, n);
     for (size_t c = 0; c < columns_.size(); ++c) columns_[c].append(values[c], n);
-    return;
+    return written;
   }
   std::vector<int64_t> new_ids;
   std::vector<size_t> new_positions;
@@ -118,33 +120,38 @@ void RowStore::insert(size_t n, const int64_t* ids, const std::vector<const void
     for (size_t c = 0; c < columns_.size(); ++c)
       columns_[c].append(static_cast<const uint8_t*>(values[c]) + position * columns_[c].width(),
                          1);
+  return written;
 }
 
-void RowStore::update(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
+RowsWritten RowStore::update(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
   check_distinct(ids, n);
   std::vector<uint32_t> rows(n);
   for (size_t i = 0; i < n; ++i) rows[i] = row_of(ids[i]);
   reserve(n_rows());
   for (size_t i = 0; i < n; ++i) set_row(rows[i], i, values);
+  return {n_rows(), std::move(rows)};
 }
 
-size_t RowStore::remove(size_t n, const int64_t* ids) {
+std::vector<uint32_t> RowStore::remove(size_t n, const int64_t* ids) {
   if (removed_.empty()) removed_.resize((n_rows() + 63) / 64);
-  size_t count = 0;
+  std::vector<uint32_t> rows;
+  rows.reserve(n);
   for (size_t i = 0; i < n; ++i) {
     const int64_t row = ids_.find(ids[i]);
     if (row == IdMap::kNoRow || !is_live(static_cast<size_t>(row))) continue;
     removed_[static_cast<size_t>(row) / 64] |= uint64_t{1} << (row % 64);
     ++n_removed_;
-    ++count;
+    rows.push_back(static_cast<uint32_t>(row));
   }
-  constexpr size_t kWorthMoving = 1024;
-  if (n_removed_ >= kWorthMoving && n_removed_ * 4 >= n_rows()) compact();
-  return count;
+  return rows;
 }
 
-void RowStore::compact() {
-  if (n_removed_ == 0) return;
+bool RowStore::is_sparse() const noexcept {
+  constexpr size_t kWorthMoving = 1024;
+  return n_removed_ >= kWorthMoving && n_removed_ * 4 >= n_rows();
+}
+
+std::vector<uint32_t> RowStore::compact() {
   std::vector<uint32_t> rows;
   rows.reserve(n_live());
   for (size_t row = 0; row < n_rows(); ++row)
@@ -154,6 +161,7 @@ void RowStore::compact() {
   for (Column& column : columns_) column.keep(rows);
   removed_.clear();
   n_removed_ = 0;
+  return rows;
 }
 
 void RowStore::restore(size_t n, const int64_t* ids, int64_t next_id,

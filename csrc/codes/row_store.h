@@ -1,8 +1,8 @@
 // The rows of an index: codes and everything else that goes with a row (popcounts, factors, vectors
 // for rescoring), their ids, and marks on removed rows.
 //
-// A removed row keeps its place until a quarter of the rows are gone; then the others move
-// together, in order. Not thread safe: Index guards it.
+// A removed row keeps its place until the others are told to move together, in order. Not thread
+// safe: Index guards it.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,12 @@ namespace bitindex {
 struct UnknownId : std::out_of_range {
   explicit UnknownId(int64_t id)
       : std::out_of_range("id " + std::to_string(id) + " is not in the index") {}
+};
+
+// What adding or replacing did to the rows.
+struct RowsWritten {
+  size_t first_new;                // rows from here on are new
+  std::vector<uint32_t> replaced;  // rows before that have new values, in no order
 };
 
 class RowStore {
@@ -47,16 +53,19 @@ class RowStore {
 
   // values[c] points at n values of column c. ids may be null: the next free integers.
   // Throws std::invalid_argument naming an id that is negative, repeated or taken, and
-  // std::length_error beyond 2^32 - 1 rows; then nothing has changed.
-  void add(size_t n, const int64_t* ids, const std::vector<const void*>& values);
+  // std::length_error beyond 2^32 - 1 rows; then nothing has changed. A removed id that comes back
+  // replaces its old row.
+  RowsWritten add(size_t n, const int64_t* ids, const std::vector<const void*>& values);
   // Throws UnknownId, or std::invalid_argument where an id is repeated; then nothing has changed.
-  void update(size_t n, const int64_t* ids, const std::vector<const void*>& values);
+  RowsWritten update(size_t n, const int64_t* ids, const std::vector<const void*>& values);
   // Adds rows whose ids are not here, and replaces the others. Throws as add, but for taken ids.
-  void put(size_t n, const int64_t* ids, const std::vector<const void*>& values);
-  // Removes the rows with these ids and tells how many there were; unknown ids count as none.
-  size_t remove(size_t n, const int64_t* ids);
-  // Drops removed rows now.
-  void compact();
+  RowsWritten put(size_t n, const int64_t* ids, const std::vector<const void*>& values);
+  // Marks the rows with these ids as removed and returns them; unknown ids are passed over.
+  std::vector<uint32_t> remove(size_t n, const int64_t* ids);
+  // Whether so many rows are gone that the others should move together.
+  bool is_sparse() const noexcept;
+  // Drops removed rows, and returns those that were kept: row i was row kept[i] before.
+  std::vector<uint32_t> compact();
 
   // Takes over columns that live elsewhere (null: the column is not there), and their ids.
   void restore(size_t n, const int64_t* ids, int64_t next_id,
@@ -66,7 +75,8 @@ class RowStore {
  private:
   enum class Taken { kRefuse, kReplace };  // what becomes of ids that rows have already
 
-  void insert(size_t n, const int64_t* ids, const std::vector<const void*>& values, Taken taken);
+  RowsWritten insert(size_t n, const int64_t* ids, const std::vector<const void*>& values,
+                     Taken taken);
   void reserve(size_t n_rows);
   void set_row(size_t row, size_t from, const std::vector<const void*>& values) noexcept;
 

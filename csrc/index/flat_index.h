@@ -10,13 +10,13 @@ class FlatIndex : public Index {
   using Index::Index;
 
  protected:
-  CandidateLists find_nearest(const Scan& scan, const Score& score, size_t n_queries,
+  CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries,
                               size_t k) const override {
-    return scan_nearest(scan, score, n_queries, k);
+    return scan_nearest(scan, *queries.score(scan.store), queries.n, k);
   }
-  CandidateLists find_within(const Scan& scan, const Score& score, size_t n_queries,
+  CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override {
-    return scan_within(scan, score, n_queries, radius);
+    return scan_within(scan, *queries.score(scan.store), queries.n, radius);
   }
 };
 

@@ -61,7 +61,7 @@ size_t Index::size() const {
 
 size_t Index::memory_bytes() const {
   const auto lock = lock_.read();
-  return store_.memory_bytes();
+  return store_.memory_bytes() + structure_bytes();
 }
 
 int64_t Index::next_id() const {
@@ -99,41 +99,47 @@ std::vector<const void*> Index::column_values(const NewRows& rows,
   return {rows.codes, row_terms.data(), rows.scales, rows.offsets, rows.vectors};
 }
 
-void Index::add(const NewRows& rows) {
+void Index::add(const NewRows& rows, bool (*poll)()) {
   check_padding(rows.codes, rows.n, "codes");
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
+  Cancel cancel(poll);
   const auto lock = lock_.write();
-  store_.add(rows.n, rows.ids, values);
+  rows_written(store_.add(rows.n, rows.ids, values), cancel);
 }
 
-void Index::update(const NewRows& rows) {
+void Index::update(const NewRows& rows, bool (*poll)()) {
   check_padding(rows.codes, rows.n, "codes");
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
+  Cancel cancel(poll);
   const auto lock = lock_.write();
-  store_.update(rows.n, rows.ids, values);
+  rows_written(store_.update(rows.n, rows.ids, values), cancel);
 }
 
-void Index::take(const NewRows& rows, const std::vector<Index*>& others) {
+void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)()) {
   check_padding(rows.codes, rows.n, "codes");
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
+  Cancel cancel(poll);
   {
     const auto lock = lock_.write();
-    store_.put(rows.n, rows.ids, values);
+    rows_written(store_.put(rows.n, rows.ids, values), cancel);
   }
   for (Index* other : others) other->remove(rows.ids, rows.n);
 }
 
 size_t Index::remove(const int64_t* ids, size_t n) {
   const auto lock = lock_.write();
-  return store_.remove(n, ids);
+  const std::vector<uint32_t> rows = store_.remove(n, ids);
+  rows_removed(rows);
+  if (store_.is_sparse()) rows_moved(store_.compact());
+  return rows.size();
 }
 
 void Index::compact() {
   const auto lock = lock_.write();
-  store_.compact();
+  if (store_.has_removed_rows()) rows_moved(store_.compact());
 }
 
 void Index::get(const int64_t* ids, size_t n, uint8_t* codes) const {
@@ -161,18 +167,20 @@ auto Index::with_scan(const SearchOptions& options, Find find) const {
   return find(Scan{store_, kernels_, filter, n_threads, cancel});
 }
 
-std::unique_ptr<Score> Index::metric_score(const uint8_t* queries, size_t n_queries) const {
-  return metric_.score(kernels_, layout_.codes(), queries, n_queries,
-                       store_.column(kRowTerms).floats());
+QueryBatch Index::metric_queries(const uint8_t* queries, size_t n_queries, size_t effort) const {
+  return {n_queries, effort, [this, queries, n_queries](const RowStore& store) {
+            return metric_.score(kernels_, layout_.codes(), queries, n_queries,
+                                 store.column(kRowTerms).floats());
+          }};
 }
 
 void Index::search(const uint8_t* queries, size_t n_queries, size_t k, const SearchOptions& options,
                    const ResultRows& results) const {
   check_padding(queries, n_queries, "queries");
   with_scan(options, [&](const Scan& scan) {
-    const auto score = metric_score(queries, n_queries);
+    const QueryBatch batch = metric_queries(queries, n_queries, options.effort);
     const size_t found = std::min(k, scan.filter.n_allowed());
-    write_results(find_nearest(scan, *score, n_queries, found), k, false, results);
+    write_results(find_nearest(scan, batch, found), k, false, results);
   });
 }
 
@@ -180,8 +188,8 @@ WithinResult Index::range_search(const uint8_t* queries, size_t n_queries, float
                                  const SearchOptions& options) const {
   check_padding(queries, n_queries, "queries");
   return with_scan(options, [&](const Scan& scan) {
-    const auto score = metric_score(queries, n_queries);
-    const CandidateLists lists = find_within(scan, *score, n_queries, radius);
+    const QueryBatch batch = metric_queries(queries, n_queries, options.effort);
+    const CandidateLists lists = find_within(scan, batch, radius);
     WithinResult result;
     result.limits.push_back(0);
     for (const std::vector<Candidate>& list : lists) {
@@ -201,7 +209,7 @@ void Index::search_estimates(const EstimateQueries& queries, size_t k,
   with_scan(options, [&](const Scan& scan) {
     std::vector<size_t> n_rescored(queries.n, 0);
     const CandidateLists lists =
-        find_similar(scan, queries, k, n_candidates, rescoring, n_rescored);
+        find_similar(scan, queries, options.effort, k, n_candidates, rescoring, n_rescored);
     write_results(lists, k, true, results);
     if (results.n_rescored != nullptr)
       std::copy(n_rescored.begin(), n_rescored.end(), results.n_rescored);

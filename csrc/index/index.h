@@ -1,7 +1,9 @@
 // The contract of every index kind.
 //
 // What all kinds share stands here: rows and ids, the lock, scores, filters, rescoring, the order
-// and padding of results. A kind only says which rows to look at: find_nearest and find_within.
+// and padding of results. A kind says which rows to look at, in find_nearest and find_within. What
+// it keeps for that besides the rows follows them through rows_written, rows_removed and
+// rows_moved.
 //
 // Thread safe: searches run together, a writer runs alone, and a search sees the state before or
 // after a write. A call that throws has changed nothing.
@@ -9,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,7 +55,17 @@ struct NewRows {
 struct SearchOptions {
   IdFilter filter;
   size_t n_threads = 0;  // 0: the default
+  size_t effort = 0;     // how far a kind that is not exact looks; 0: as far as it is set to
   bool (*poll)() = nullptr;
+};
+
+// The queries of one call, as scores against rows.
+struct QueryBatch {
+  size_t n;
+  size_t effort;
+  // Their score against the rows of this index, or of another store with the same columns. It keeps
+  // pointers into both.
+  std::function<std::unique_ptr<Score>(const RowStore&)> score;
 };
 
 // Where results go: n_queries rows of k entries. Short rows end in id -1 at infinite distance
@@ -97,11 +110,12 @@ class Index {
   // Tells of each id whether a row has it.
   void contains(const int64_t* ids, size_t n, bool* found) const;
 
-  void add(const NewRows& rows);
-  void update(const NewRows& rows);
+  // `poll` is asked whether to stop what a kind does besides storing rows (see Cancel).
+  void add(const NewRows& rows, bool (*poll)() = nullptr);
+  void update(const NewRows& rows, bool (*poll)() = nullptr);
   // Adds or replaces rows, and removes those of the same ids from other indexes. That is several
   // writes: the caller keeps searches away that look at more than one of these indexes.
-  void take(const NewRows& rows, const std::vector<Index*>& others);
+  void take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)() = nullptr);
   size_t remove(const int64_t* ids, size_t n);
   void compact();
   // Copies the codes of these ids. Throws UnknownId.
@@ -126,20 +140,35 @@ class Index {
                const std::shared_ptr<const void>& owner);
 
  protected:
-  virtual CandidateLists find_nearest(const Scan& scan, const Score& score, size_t n_queries,
+  // k is at most the number of allowed rows.
+  virtual CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries,
                                       size_t k) const = 0;
-  virtual CandidateLists find_within(const Scan& scan, const Score& score, size_t n_queries,
+  virtual CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                                      float radius) const = 0;
 
+  // What a kind keeps besides the rows. These are called with the lock held for writing, after the
+  // rows have changed. Where one throws, the rows stay as they are now, so the kind must still find
+  // them: by looking at rows that it has not taken in one by one.
+  virtual void rows_written(const RowsWritten&, Cancel&) {}
+  virtual void rows_removed(const std::vector<uint32_t>& rows) { (void)rows; }
+  // Row i is what was row kept[i]; the others were removed.
+  virtual void rows_moved(const std::vector<uint32_t>& kept) { (void)kept; }
+  virtual size_t structure_bytes() const { return 0; }
+
+  const KernelTable& kernels() const noexcept { return kernels_; }
+  IndexLock& lock() const noexcept { return lock_; }
+
  private:
-  std::unique_ptr<Score> metric_score(const uint8_t* queries, size_t n_queries) const;
+  QueryBatch metric_queries(const uint8_t* queries, size_t n_queries, size_t effort) const;
   void check_padding(const uint8_t* codes, size_t n, const char* what) const;
   std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
   template <class Find>
   auto with_scan(const SearchOptions& options, Find find) const;
-  CandidateLists find_estimates(const Scan& scan, const EstimateQueries& queries, size_t n) const;
-  CandidateLists find_similar(const Scan& scan, const EstimateQueries& queries, size_t k,
-                              std::optional<size_t> n_candidates, const VectorQueries* rescoring,
+  CandidateLists find_estimates(const Scan& scan, const EstimateQueries& queries, size_t effort,
+                                size_t n) const;
+  CandidateLists find_similar(const Scan& scan, const EstimateQueries& queries, size_t effort,
+                              size_t k, std::optional<size_t> n_candidates,
+                              const VectorQueries* rescoring,
                               std::vector<size_t>& n_rescored) const;
   void write_results(const CandidateLists& lists, size_t k, bool similarities,
                      const ResultRows& results) const;

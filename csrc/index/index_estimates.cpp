@@ -56,35 +56,35 @@ class ChosenQueries {
 }  // namespace
 
 CandidateLists Index::find_estimates(const Scan& scan, const EstimateQueries& queries,
-                                     size_t n) const {
-  const EstimateTerms terms = {store_.column(kScales).floats(), store_.column(kOffsets).floats(),
-                               queries.constants};
-  n = std::min(n, scan.filter.n_allowed());
-  if (queries.weights != nullptr) {
-    const WeightScore score(queries.weights, queries.n, layout_.codes(), terms);
-    return find_nearest(scan, score, queries.n, n);
-  }
-  const SignScore score(queries.signs, queries.magnitudes, queries.n, layout_.n_bits, terms);
-  return find_nearest(scan, score, queries.n, n);
+                                     size_t effort, size_t n) const {
+  const auto score = [&](const RowStore& store) -> std::unique_ptr<Score> {
+    const EstimateTerms terms = {store.column(kScales).floats(), store.column(kOffsets).floats(),
+                                 queries.constants};
+    if (queries.weights != nullptr)
+      return std::make_unique<WeightScore>(queries.weights, queries.n, layout_.codes(), terms);
+    return std::make_unique<SignScore>(queries.signs, queries.magnitudes, queries.n, layout_.n_bits,
+                                       terms);
+  };
+  return find_nearest(scan, {queries.n, effort, score}, std::min(n, scan.filter.n_allowed()));
 }
 
-CandidateLists Index::find_similar(const Scan& scan, const EstimateQueries& queries, size_t k,
-                                   std::optional<size_t> n_candidates,
+CandidateLists Index::find_similar(const Scan& scan, const EstimateQueries& queries, size_t effort,
+                                   size_t k, std::optional<size_t> n_candidates,
                                    const VectorQueries* rescoring,
                                    std::vector<size_t>& n_rescored) const {
-  if (rescoring == nullptr || k == 0) return find_estimates(scan, queries, k);
+  if (rescoring == nullptr || k == 0) return find_estimates(scan, queries, effort, k);
   const auto vector_score = [&](const VectorQueries& vectors) {
     return VectorScore(kernels_, store_.column(kVectors), layout_.vectors, vectors);
   };
   if (n_candidates.has_value()) {
-    CandidateLists lists = find_estimates(scan, queries, std::max(k, *n_candidates));
+    CandidateLists lists = find_estimates(scan, queries, effort, std::max(k, *n_candidates));
     for (size_t q = 0; q < lists.size(); ++q) n_rescored[q] = lists[q].size();
     rescore(scan, vector_score(*rescoring), k, lists);
     return lists;
   }
 
   const CandidateLimits limits = adaptive_candidates(k);
-  CandidateLists lists = find_estimates(scan, queries, limits.first);
+  CandidateLists lists = find_estimates(scan, queries, effort, limits.first);
   n_rescored = adaptive_rescore(scan, vector_score(*rescoring), k, lists);
   if (limits.first >= scan.filter.n_allowed()) return lists;
   std::vector<size_t> undecided;
@@ -95,7 +95,7 @@ CandidateLists Index::find_similar(const Scan& scan, const EstimateQueries& quer
     const size_t* chosen = undecided.data() + first;
     const ChosenQueries hard(queries, *rescoring, layout_, chosen, n);
     const VectorQueries vectors = hard.vectors();
-    CandidateLists longer = find_estimates(scan, hard.estimates(), limits.most);
+    CandidateLists longer = find_estimates(scan, hard.estimates(), effort, limits.most);
     const std::vector<size_t> counts = adaptive_rescore(scan, vector_score(vectors), k, longer);
     for (size_t i = 0; i < n; ++i) {
       lists[chosen[i]] = std::move(longer[i]);
