@@ -35,7 +35,7 @@ class Index:
         has_offsets: bool = False,
         vector_type: int = 0,
         n_dims: int = 0,
-        **options: int,
+        **options: int | None,
     ) -> None: ...
     @property
     def isa(self) -> str: ...
@@ -102,6 +102,7 @@ class Index:
     def restore_structure(self, arrays: dict[str, npt.NDArray[Any]]) -> None: ...
 
 class FlatIndex(Index): ...
+class MIHIndex(Index): ...
 
 class AdditiveCoder:
     """Codes of rows by given matrices; never changes, and any thread may use it."""

@@ -4,22 +4,10 @@
 #include <bitset>
 #include <cstring>
 
-#if defined(_MSC_VER)
-#include <intrin.h>
-#endif
+#include "codes/lowest_bit.h"
 
 namespace bitindex {
 namespace {
-
-int lowest_bit(uint64_t word) noexcept {
-#if defined(_MSC_VER)
-  unsigned long index;
-  _BitScanForward64(&index, word);
-  return static_cast<int>(index);
-#else
-  return __builtin_ctzll(word);
-#endif
-}
 
 size_t count_bits(uint64_t word) noexcept { return std::bitset<64>(word).count(); }
 
