@@ -4,14 +4,14 @@ namespace bitindex {
 namespace {
 
 // Measured: 1 and 10 million codes of 64 to 512 bits, one thread (docs/decisions/mih.md).
-constexpr double kProbe = 6.0;
-constexpr double kRowOfBucket = 9.0;
+constexpr double kProbe = 25.0;
+constexpr double kRowOfBucket = 14.0;
 // A scan for one or two queries reads the codes once for each.
 constexpr size_t kAlone = 2;
-constexpr double kByteAlone = 0.024;
+constexpr double kByteAlone = 0.023;
 // One for more transposes them for all, and then counts.
-constexpr double kRowTransposed = 1.5, kByteTransposed = 0.12;
-constexpr double kRowCounted = 0.05, kByteCounted = 0.0085;
+constexpr double kRowTransposed = 1.5, kByteTransposed = 0.09;
+constexpr double kRowCounted = 0.06, kByteCounted = 0.0045;
 constexpr double kByteGathered = 0.2;
 
 // Of what a scan costs: what a query may spend to find out how far it has to look, and what is

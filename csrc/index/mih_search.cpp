@@ -24,6 +24,16 @@ void prefetch(const void* memory) {
 #endif
 }
 
+// Most codes are a few whole words, for which a call of memcpy takes longer than the copy.
+void copy_code(uint8_t* to, const uint8_t* from, size_t n_bytes) {
+  if (n_bytes % sizeof(uint64_t) != 0) {
+    std::memcpy(to, from, n_bytes);
+    return;
+  }
+  for (size_t i = 0; i < n_bytes; i += sizeof(uint64_t))
+    std::memcpy(to + i, from + i, sizeof(uint64_t));
+}
+
 size_t n_bits_set(uint32_t word) { return std::bitset<32>(word).count(); }
 
 // The next larger number with as many bits (Gosper, HAKMEM 175). Low bits change fastest, so
@@ -152,8 +162,8 @@ void MihSearch::flush_hits() {
   for (size_t first = 0, last; first < hits_.size(); first = last) {
     const uint32_t q = hits_[first].query;
     for (last = first; last < hits_.size() && hits_[last].query == q; ++last)
-      std::memcpy(gathered_.data() + (last - first) * codes_.width(), codes_.row(hits_[last].row),
-                  codes_.width());
+      copy_code(gathered_.data() + (last - first) * codes_.width(), codes_.row(hits_[last].row),
+                codes_.width());
     MihQuery& query = queries_[q];
     count_bits(query.code, last - first);
     for (size_t i = first; i < last; ++i)
@@ -179,7 +189,7 @@ void MihSearch::look_at_untabled_rows(MihQuery& query) {
 
 void MihSearch::look_at_rows(MihQuery& query, const uint32_t* rows, size_t n) {
   for (size_t i = 0; i < n; ++i)
-    std::memcpy(gathered_.data() + i * codes_.width(), codes_.row(rows[i]), codes_.width());
+    copy_code(gathered_.data() + i * codes_.width(), codes_.row(rows[i]), codes_.width());
   count_bits(query.code, n);
   for (size_t i = 0; i < n; ++i)
     if (counts_[i] <= query.found.limit() && allows(rows[i])) query.found.push(counts_[i], rows[i]);
