@@ -16,7 +16,7 @@ constexpr double kByteGathered = 0.2;
 
 // Of what a scan costs: what a query may spend to find out how far it has to look, and what is
 // worth probing instead.
-constexpr double kShareToTry = 0.06;
+constexpr double kShareToTry = 0.08;
 constexpr double kShareToFinish = 0.7;
 
 }  // namespace
