@@ -11,7 +11,10 @@ LEVEL_METRICS = ["sdc1", "sdc2", "sdc3", "sdc4"]
 METRICS = ["hamming", "jaccard", "dice", "cosine", *LEVEL_METRICS]
 BIT_ORDERS = ["big", "little"]
 # Options with which a kind that is not exact looks at every row.
-EXACT = {"mih": {"fall_back": False}}  # exact anyway; so it looks into its tables every time
+EXACT = {
+    "ivf": {"n_lists": 5, "nprobe": 5},
+    "mih": {"fall_back": False},  # exact anyway; so it looks into its tables every time
+}
 WIDTHS = [1, 7, 8, 13, 64, 100, 256, 1000, 2048, 65536]
 
 

@@ -9,6 +9,10 @@
 
 namespace bitindex {
 
+// Slices for so many queries cost as much as counting the rows for each, where none shares its sums
+// with others.
+constexpr size_t kMinSlicedAlone = 5;
+
 enum class Method {
   kRows,    // count bits row by row
   kSlices,  // count bits of many rows at once, for a few queries together
@@ -17,7 +21,12 @@ enum class Method {
 
 class QueryPlan {
  public:
-  QueryPlan(const Scan& scan, const Score& score, size_t first_query, size_t n_queries);
+  // Slices are shared by groups of `n_together` queries: 1 where any of them may meet.
+  QueryPlan(const Scan& scan, const Score& score, size_t first_query, size_t n_queries,
+            size_t n_together = SliceGroup::kMaxQueries);
+
+  // So many queries of codes of n_bytes are planned together, because of the memory.
+  static size_t most_queries(size_t n_bytes) noexcept;
 
   const Score& score() const noexcept { return score_; }
   Method method() const noexcept { return method_; }
@@ -29,13 +38,14 @@ class QueryPlan {
   size_t bytes_per_query() const noexcept;
   const uint8_t* table(size_t q) const noexcept { return tables_.get() + q * table_bytes_; }
   const SliceGroup& slice_group(size_t q) const noexcept {
-    return slice_groups_[q / SliceGroup::kMaxQueries];
+    return slice_groups_[q / n_together_];
   }
 
  private:
   const Score& score_;
   size_t first_query_;
   size_t n_queries_;
+  size_t n_together_;
   Method method_;
   size_t table_bytes_;
   AlignedBytes tables_;

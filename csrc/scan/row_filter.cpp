@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "codes/lowest_bit.h"
+#include "codes/random.h"
 
 namespace bitindex {
 namespace {
@@ -15,14 +16,6 @@ std::vector<uint64_t> all_rows(size_t n_rows) {
   std::vector<uint64_t> words(n_rows / 64 + 1, ~uint64_t{0});
   words.back() = (uint64_t{1} << (n_rows % 64)) - 1;
   return words;
-}
-
-// SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
-uint64_t next_random(uint64_t& state) noexcept {
-  uint64_t x = state += 0x9e3779b97f4a7c15u;
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
 }
 
 // Bit i is set where byte i is not 0.

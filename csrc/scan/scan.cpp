@@ -5,12 +5,12 @@
 
 #include "scan/thread_pool.h"
 #include "scan/tile.h"
+#include "scan/within.h"
 
 namespace bitindex {
 namespace {
 
-// What a batch of queries needs is made together; that of a group stays near the CPU.
-constexpr size_t kBatchTableBytes = size_t{16} << 20;
+// What a group of queries needs stays near the CPU.
 constexpr size_t kGroupBytes = size_t{320} << 10;
 constexpr size_t kMinGuessedK = 64;
 // Fewer bytes of codes, or fewer for each of several queries, are not worth a task of their own: a
@@ -18,21 +18,6 @@ constexpr size_t kMinGuessedK = 64;
 constexpr size_t kMinRangeBytes = size_t{1} << 20;
 constexpr size_t kMinRangeBytesOfMany = size_t{1} << 16;
 constexpr size_t kTasksPerThread = 4;  // evens out threads of unequal speed
-
-// Rows within a fixed distance: nothing to select.
-class Within {
- public:
-  explicit Within(float radius) : radius_(radius) {}
-  float limit() const noexcept { return radius_; }
-  void push(float key, uint32_t row) {
-    if (key <= radius_) candidates_.emplace_back(key, row);
-  }
-  std::vector<Candidate> take() { return std::move(candidates_); }
-
- private:
-  float radius_;
-  std::vector<Candidate> candidates_;
-};
 
 struct Cut {
   size_t group_queries;  // queries of a task
@@ -97,8 +82,7 @@ void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
 template <class Use>
 CandidateLists for_each_batch(const Scan& scan, const Score& score, size_t n_queries, Use use) {
   CandidateLists lists(n_queries);
-  const size_t n_bytes = scan.store.column(0).width();
-  const size_t batch = whole_groups(kBatchTableBytes / (32 * n_bytes));
+  const size_t batch = QueryPlan::most_queries(scan.store.column(0).width());
   for (size_t first = 0; first < n_queries; first += batch) {
     const QueryPlan plan(scan, score, first, std::min(batch, n_queries - first));
     use(plan, lists.data() + first);
