@@ -69,6 +69,17 @@ RowFilter RowFilter::sample(size_t n_rows) const {
   return result;
 }
 
+RowFilter RowFilter::only(const std::vector<uint32_t>& rows, size_t n_rows) const {
+  RowFilter result;
+  result.words_.assign(n_rows / 64 + 1, 0);
+  for (const uint32_t row : rows) {
+    if (!allows_all() && !allows(row)) continue;
+    result.allow(row);
+    ++result.n_allowed_;
+  }
+  return result;
+}
+
 void RowFilter::allow_list(const IdMap& ids, const IdFilter& filter) {
   if (ids.are_row_numbers()) {
     for (size_t i = 0; i < filter.n; ++i) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "codes/row_store.h"
@@ -16,12 +17,20 @@
 
 namespace bitindex {
 
+struct RowRange {
+  size_t first = 0;
+  size_t last = std::numeric_limits<size_t>::max();  // or the end of the rows before that
+
+  size_t size() const noexcept { return last - first; }
+};
+
 struct Scan {
   const RowStore& store;  // column 0 holds the codes
   const KernelTable& kernels;
   const RowFilter& filter;
   size_t n_threads;
   Cancel& cancel;
+  RowRange rows = {};  // others are passed over
 };
 
 // For each query its candidates, nearest first, ties by smaller id.

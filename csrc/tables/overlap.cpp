@@ -15,6 +15,12 @@ void overlap_row_terms(Overlap kind, const KernelTable& kernels, const uint8_t* 
   }
 }
 
+double overlap_row_size(Overlap kind, float term) noexcept {
+  const double x = term;
+  // A root is stored rounded; its square rounds back to the popcount exactly.
+  return kind == Overlap::kCosine ? std::nearbyint(x * x) : x;
+}
+
 OverlapScore::OverlapScore(Overlap kind, const KernelTable& kernels, const uint8_t* queries,
                            size_t n_queries, size_t n_bytes, const float* row_terms)
     : kind_(kind), bits_{queries, n_bytes, true}, row_terms_(row_terms), query_sizes_(n_queries) {
@@ -22,14 +28,16 @@ OverlapScore::OverlapScore(Overlap kind, const KernelTable& kernels, const uint8
 }
 
 float OverlapScore::key(size_t q, uint32_t sum, size_t row) const {
+  return key_of(q, sum, overlap_row_size(kind_, row_terms_[row]));
+}
+
+float OverlapScore::key_of(size_t q, uint32_t sum, double row_size) const {
   const double a = query_sizes_[q];
   if (kind_ == Overlap::kCosine) {
-    // The root is stored rounded; its square rounds back to the popcount exactly.
-    const double b = std::nearbyint(static_cast<double>(row_terms_[row]) * row_terms_[row]);
-    if (a == 0 || b == 0) return a == b ? 0.0f : 1.0f;
-    return static_cast<float>(1.0 - sum / std::sqrt(a * b));
+    if (a == 0 || row_size == 0) return a == row_size ? 0.0f : 1.0f;
+    return static_cast<float>(1.0 - sum / std::sqrt(a * row_size));
   }
-  const double both = a + row_terms_[row];
+  const double both = a + row_size;
   const double whole = kind_ == Overlap::kJaccard ? both - sum : both;
   // Both counts are exact in float, so this is the quotient rounded once.
   return whole == 0 ? 0.0f : static_cast<float>(both - 2.0 * sum) / static_cast<float>(whole);

@@ -8,6 +8,7 @@
 // Two empty sets are equal: distance 0. One empty set is at distance 1 from all others.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "tables/score.h"
@@ -19,6 +20,9 @@ enum class Overlap { kJaccard, kDice, kCosine };
 // The number kept beside each row: its popcount, for cosine the square root of that.
 void overlap_row_terms(Overlap kind, const KernelTable& kernels, const uint8_t* codes,
                        size_t n_rows, size_t n_bytes, float* terms);
+
+// The popcount of a row from the number kept beside it.
+double overlap_row_size(Overlap kind, float term) noexcept;
 
 class OverlapScore : public Score {
  public:
@@ -32,7 +36,16 @@ class OverlapScore : public Score {
   RowTest row_test(size_t q, float limit) const override;
   float key(size_t q, uint32_t sum, size_t row) const override;
 
+  size_t query_size(size_t q) const noexcept { return query_sizes_[q]; }
+  // No row of this popcount has a smaller key.
+  float least_key(size_t q, size_t row_size) const {
+    const size_t most_common = std::min(row_size, query_size(q));
+    return key_of(q, static_cast<uint32_t>(most_common), static_cast<double>(row_size));
+  }
+
  private:
+  float key_of(size_t q, uint32_t sum, double row_size) const;
+
   Overlap kind_;
   BitCounts bits_;
   const float* row_terms_;
