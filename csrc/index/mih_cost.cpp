@@ -4,6 +4,7 @@ namespace bitindex {
 namespace {
 
 // Measured: 1 and 10 million codes of 64 to 512 bits, one thread (docs/decisions/mih.md).
+constexpr double kQuery = 1000.0;
 constexpr double kProbe = 25.0;
 constexpr double kRowOfBucket = 14.0;
 // A scan for one or two queries reads the codes once for each.
@@ -16,7 +17,7 @@ constexpr double kByteGathered = 0.2;
 
 // Of what a scan costs: what a query may spend to find out how far it has to look, and what is
 // worth probing instead.
-constexpr double kShareToTry = 0.08;
+constexpr double kShareToTry = 0.07;
 constexpr double kShareToFinish = 0.7;
 
 }  // namespace
@@ -52,7 +53,7 @@ ProbeBudget::ProbeBudget(double scan_cost, double rows_per_probe, bool may_try)
       share_(may_try ? kShareToTry * scan_cost : 0.0) {}
 
 double ProbeBudget::cost(double n_probes, double n_rows) noexcept {
-  return n_probes * kProbe + n_rows * kRowOfBucket;
+  return kQuery + n_probes * kProbe + n_rows * kRowOfBucket;
 }
 
 bool ProbeBudget::begin_round(double n_probes, double n_left) noexcept {
@@ -60,8 +61,9 @@ bool ProbeBudget::begin_round(double n_probes, double n_left) noexcept {
   constexpr double kEnoughToJudge = 64.0;
   const double rows_per_probe =
       n_probes_ < kEnoughToJudge ? rows_per_probe_ : std::max(rows_per_probe_, n_rows_ / n_probes_);
-  const double spent = cost(n_probes_, n_rows_);
-  const auto with = [&](double n) { return spent + cost(n, n * rows_per_probe); };
+  const auto with = [&](double n) {
+    return cost(n_probes_ + n, n_rows_ + n * rows_per_probe);
+  };
   if (with(n_left) <= kShareToFinish * scan_cost_)
     limit_ = scan_cost_;
   else if (with(n_probes) <= share_)

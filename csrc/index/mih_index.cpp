@@ -71,6 +71,10 @@ CandidateLists MihIndex::find(const Scan& scan, const QueryBatch& batch, size_t 
   const double dear =
       options_.fall_back ? scan_cost(scan, batch.n) : std::numeric_limits<double>::infinity();
   const ProbeBudget budget(dear, tables_.rows_in_own_bucket(), std::isinf(radius));
+  const auto limit = static_cast<uint32_t>(whole_bits(radius));
+  const size_t n_first = std::min<size_t>(tables_.n_substrings(), size_t{limit} + 1);
+  if (!ProbeBudget(budget).begin_round(static_cast<double>(n_first), counts.within(limit)))
+    return use_scan(*score, batch.n);
 
   const size_t group = std::clamp<size_t>(batch.n / scan.n_threads, 1, kQueriesTogether);
   CandidateLists lists(batch.n);
@@ -79,9 +83,7 @@ CandidateLists MihIndex::find(const Scan& scan, const QueryBatch& batch, size_t 
     const size_t first = task * group, last = std::min(batch.n, first + group);
     std::vector<MihQuery> queries;
     for (size_t q = first; q < last; ++q)
-      queries.push_back({codes.query(q),
-                         FoundRows(k, static_cast<uint32_t>(whole_bits(radius)), nearer_first),
-                         budget});
+      queries.push_back({codes.query(q), FoundRows(k, limit, nearer_first), budget});
     MihSearch(context, queries).run();
     for (size_t q = first; q < last; ++q) {
       MihQuery& query = queries[q - first];

@@ -1,16 +1,23 @@
 #include "index/popcount_scan.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+
+#include "scan/thread_pool.h"
 
 namespace bitindex {
 namespace {
 
 constexpr size_t kQueriesOfSlices = 4;
-// To prepare rows for some queries costs as much as to look at them for so many.
-constexpr size_t kPreparingQueries = 2;
-// The first look for the nearest rows goes to a share of them.
-constexpr size_t kNearbyShare = 32;
+// To prepare rows for a batch costs as much as to look at them for so many queries.
+constexpr size_t kPreparingQueries = 64;
+// The first look for the nearest rows goes to a share of them, and some more.
+constexpr size_t kNearbyShare = 512;
+constexpr size_t kNearbyPerResult = 8;
+// So few queries need no rows prepared, so they go on by steps, each this many times as wide.
+constexpr size_t kAlone = 2;
+constexpr size_t kWidening = 4;
 
 RowRange both(const RowRange& a, const RowRange& b) {
   if (a.size() == 0) return b;
@@ -40,39 +47,16 @@ PopcountScan::PopcountScan(const Scan& scan, const RowGroups& groups, const Over
 }
 
 RowRange PopcountScan::rows_within(size_t place, float limit) const {
-  const size_t q = order_[place], size = score_.query_size(q);
-  // The bound falls up to the popcount of the query and rises from there.
-  size_t low = 0, low_end = size;
-  while (low < low_end) {
-    const size_t middle = (low + low_end) / 2;
-    if (score_.least_key(q, middle) <= limit)
-      low_end = middle;
-    else
-      low = middle + 1;
-  }
-  size_t high = size, high_end = groups_.n_groups() - 1;
-  while (high < high_end) {
-    const size_t middle = (high + high_end + 1) / 2;
-    if (score_.least_key(q, middle) <= limit)
-      high = middle;
-    else
-      high_end = middle - 1;
-  }
-  return {groups_.starts()[low], groups_.starts()[high + 1]};
+  const auto [low, high] = score_.sizes_within(order_[place], limit);
+  return {groups_.starts()[low], groups_.starts()[std::min(high, groups_.n_groups() - 1) + 1]};
 }
 
 RowRange PopcountScan::rows_nearby(size_t place, size_t n) const {
-  const size_t q = order_[place];
   const std::vector<size_t>& starts = groups_.starts();
-  size_t low = score_.query_size(q), high = low;
-  while (starts[high + 1] - starts[low] < n && starts[high + 1] - starts[low] < starts.back()) {
-    const bool can_fall = low > 0, can_rise = high + 2 < starts.size();
-    if (can_fall && (!can_rise || score_.least_key(q, low - 1) < score_.least_key(q, high + 1)))
-      --low;
-    else
-      ++high;
-  }
-  return {starts[low], starts[high + 1]};
+  const size_t size = score_.query_size(order_[place]);
+  const size_t middle = (starts[size] + starts[size + 1]) / 2;
+  const size_t first = std::min(middle - std::min(middle, n / 2), starts.back() - std::min(n, starts.back()));
+  return {first, std::min(first + n, starts.back())};
 }
 
 std::vector<PopcountScan::Together> PopcountScan::put_together(
@@ -103,7 +87,8 @@ void PopcountScan::look_at(const Together& queries, Use use) {
   if (queries.rows.size() == 0) return;
   const size_t n = queries.last_query - queries.first_query;
   const auto score = make_score_(codes_.data() + queries.first_query * n_bytes_, n);
-  use(Scan{scan_.store, scan_.kernels, scan_.filter, scan_.n_threads, scan_.cancel, queries.rows},
+  use(Scan{scan_.store, scan_.kernels, scan_.filter, scan_.n_threads, scan_.cancel, queries.rows,
+           queries.rows.last <= groups_.n_ordered()},
       *score, n, queries.first_query);
 }
 
@@ -133,7 +118,7 @@ void PopcountScan::merge(size_t first_place, CandidateLists more, size_t k) {
     }
     list.insert(list.end(), more[i].begin(), more[i].end());
     nearer_first.sort(list);
-    // A misplaced row is also seen where it stands.
+    // The rows nearby are seen twice, and a misplaced row also where it stands.
     list.erase(std::unique(list.begin(), list.end(), same_row), list.end());
     list.resize(std::min(k, list.size()));
   }
@@ -153,26 +138,48 @@ CandidateLists PopcountScan::within(float radius) {
 }
 
 CandidateLists PopcountScan::nearest(size_t k) {
-  const auto use = [&](const Scan& part, const Score& score, size_t n, size_t first_place) {
-    merge(first_place, scan_nearest(part, score, n, k), k);
+  const auto look = [&](const Scan& part, const Score& score, size_t n, size_t first_place) {
+    std::vector<float> limits;
+    for (size_t place = first_place; place < first_place + n; ++place)
+      limits.push_back(limit_of(place, k));
+    merge(first_place, scan_nearest(part, score, n, k, limits.data()), k);
   };
-  look_at_loose_rows(use);
-  std::vector<RowRange> ranges;
-  const size_t n_nearby = std::max(k, groups_.n_ordered() / kNearbyShare);
-  for (size_t place = 0; place < n_queries(); ++place)
-    ranges.push_back(rows_nearby(place, n_nearby));
-  for (const Together& queries : put_together(ranges)) {
-    look_at(queries, use);
-    RowRange rows = queries.rows;
-    for (size_t place = queries.first_query; place < queries.last_query; ++place) {
-      const std::vector<Candidate>& list = lists_[place];
-      const RowRange every = {0, groups_.n_ordered()};
-      rows = both(rows, list.size() < k ? every : rows_within(place, list.back().key()));
-    }
-    look_at({queries.first_query, queries.last_query, {rows.first, queries.rows.first}}, use);
-    look_at({queries.first_query, queries.last_query, {queries.rows.last, rows.last}}, use);
+  look_at_loose_rows(look);
+  const size_t n_nearby = kNearbyPerResult * k + groups_.n_ordered() / kNearbyShare;
+  if (n_queries() <= kAlone) {
+    for (size_t place = 0; place < n_queries(); ++place) widen(place, n_nearby, k, look);
+    return take();
   }
+  // Without a limit that is nearly tight, ascending popcounts would bring ever nearer rows.
+  run_tasks(n_queries(), scan_.n_threads, scan_.cancel, [&](size_t place) {
+    look_at({place, place + 1, rows_nearby(place, n_nearby)}, look);
+  });
+  std::vector<RowRange> ranges;
+  for (size_t place = 0; place < n_queries(); ++place)
+    ranges.push_back(rows_within(place, limit_of(place, k)));
+  for (const Together& queries : put_together(ranges)) look_at(queries, look);
   return take();
+}
+
+template <class Use>
+void PopcountScan::widen(size_t place, size_t n_nearby, size_t k, Use look) {
+  RowRange seen = rows_nearby(place, n_nearby);
+  look_at({place, place + 1, seen}, look);
+  for (size_t n = n_nearby;; n *= kWidening) {
+    const RowRange needed = rows_within(place, limit_of(place, k));
+    if (seen.first <= needed.first && seen.last >= needed.last) return;
+    const RowRange nearby = rows_nearby(place, n * kWidening);
+    const size_t first = std::min(seen.first, std::max(nearby.first, needed.first));
+    const size_t last = std::max(seen.last, std::min(nearby.last, needed.last));
+    look_at({place, place + 1, {first, seen.first}}, look);
+    look_at({place, place + 1, {seen.last, last}}, look);
+    seen = {first, last};
+  }
+}
+
+float PopcountScan::limit_of(size_t place, size_t k) const {
+  const std::vector<Candidate>& list = lists_[place];
+  return list.size() < k ? std::numeric_limits<float>::infinity() : list.back().key();
 }
 
 CandidateLists PopcountScan::take() {

@@ -38,12 +38,17 @@ class PopcountScan {
   size_t n_queries() const noexcept { return order_.size(); }
   // The ordered rows whose popcount allows a key of at most `limit`.
   RowRange rows_within(size_t place, float limit) const;
-  // Some rows of popcounts near that of the query, at least so many.
+  // So many rows of popcounts near that of the query.
   RowRange rows_nearby(size_t place, size_t n) const;
+  // The key that the k-th nearest row found has.
+  float limit_of(size_t place, size_t k) const;
   std::vector<Together> put_together(const std::vector<RowRange>& ranges) const;
   // Calls use(part, score, n) to scan a range of rows, or chosen ones of all, for some queries.
   template <class Use>
   void look_at(const Together& queries, Use use);
+  // Looks at the rows for one query from its popcount outwards, as far as its k-th nearest row asks.
+  template <class Use>
+  void widen(size_t place, size_t n_nearby, size_t k, Use look);
   template <class Use>
   void look_at_loose_rows(Use use);
   void merge(size_t first_place, CandidateLists more, size_t k);

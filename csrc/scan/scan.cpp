@@ -120,7 +120,7 @@ bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
     return false;
   const RowFilter sample = scan.filter.sample(scan.store.n_rows());
   const Scan sampled = {scan.store, scan.kernels, sample, scan.n_threads, scan.cancel,
-                        scan.rows};
+                        scan.rows,  scan.by_offset};
   std::vector<SharedLimit> no_limits(plan.n_queries());
   CandidateLists lists(plan.n_queries());
   find_k_nearest(sampled, plan, rank, no_limits, lists.data());
@@ -131,12 +131,16 @@ bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
 
 }  // namespace
 
-CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
+CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
+                            const float* known_limits) {
   const size_t n_results = std::min(k, scan.filter.n_allowed());
   if (n_results == 0) return CandidateLists(n_queries);
   const auto use = [&](const QueryPlan& plan, std::vector<Candidate>* lists) {
     std::vector<SharedLimit> limits(plan.n_queries());
-    const bool guessed = guess_limits(scan, plan, n_results, limits);
+    for (size_t q = 0; known_limits != nullptr && q < limits.size(); ++q)
+      limits[q].publish(known_limits[plan.number_in_score(q)], SharedLimit::kNoRange);
+    const bool guessed =
+        known_limits == nullptr && guess_limits(scan, plan, n_results, limits);
     find_k_nearest(scan, plan, n_results, limits, lists);
     const auto is_short = [&](const std::vector<Candidate>& list) {
       return list.size() < n_results;

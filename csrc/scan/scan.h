@@ -30,14 +30,17 @@ struct Scan {
   const RowFilter& filter;
   size_t n_threads;
   Cancel& cancel;
-  RowRange rows = {};  // others are passed over
+  RowRange rows = {};      // others are passed over
+  bool by_offset = false;  // they stand in the order of their offsets (see Score::offsets)
 };
 
 // For each query its candidates, nearest first, ties by smaller id.
 using CandidateLists = std::vector<std::vector<Candidate>>;
 
-// The k nearest allowed rows, or all of them where there are fewer.
-CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k);
+// The k nearest allowed rows, or all of them where there are fewer. With `limits`, those of query q
+// with keys beyond limits[q] may be missing.
+CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
+                            const float* limits = nullptr);
 
 // All allowed rows whose key is at most `radius`.
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius);
