@@ -171,7 +171,9 @@ void IVFIndex::learn_probes(Cancel& cancel) {
       ++n_neighbours;
     }
   }
-  const double enough = options_.target_recall * static_cast<double>(n_neighbours);
+  // Queries are farther from rows than rows from each other: half of the misses is left to that.
+  const double share = (1.0 + options_.target_recall) / 2.0;
+  const double enough = share * static_cast<double>(n_neighbours);
   size_t n_probes = 1;
   for (size_t found = n_found[0]; static_cast<double>(found) < enough; ++n_probes)
     found += n_found[n_probes];

@@ -5,9 +5,6 @@
 namespace bitindex {
 namespace {
 
-// More queries are no quicker together.
-constexpr size_t kVisitQueries = 128;
-
 size_t n_parts(const RowGroups& groups, size_t group, size_t n_rows) {
   size_t n_parts = 1;
   groups.for_each_range(group, n_rows, [&](size_t first, size_t last) {
@@ -33,9 +30,9 @@ std::vector<GroupVisit> GroupVisits::cut(const RowGroups& groups, size_t n_rows)
     const size_t end = counts_[group];
     if (start == end) continue;
     for (uint32_t part = 0; part < n_parts(groups, group, n_rows); ++part)
-      for (size_t q = start; q < end; q += kVisitQueries)
+      for (size_t q = start; q < end; q += kMostQueries)
         visits.push_back({static_cast<uint32_t>(group), part, queries_.data() + q,
-                          std::min(kVisitQueries, end - q)});
+                          std::min(kMostQueries, end - q)});
   }
   return visits;
 }

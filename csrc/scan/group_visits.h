@@ -20,6 +20,7 @@ struct GroupVisit {
 class GroupVisits {
  public:
   static constexpr size_t kPartRows = size_t{1} << 16;
+  static constexpr size_t kMostQueries = 128;  // of a visit; more are no quicker together
 
   explicit GroupVisits(size_t n_groups) : counts_(n_groups + 1) {}
 

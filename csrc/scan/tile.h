@@ -35,7 +35,7 @@ class Tile {
   // Looks at the loaded rows for some queries, each of which is planned for itself: collectors[i]
   // belongs to query queries[i] of the batch.
   template <class Collector>
-  void collect_each(const uint32_t* queries, std::vector<Collector>& collectors);
+  void collect_each(const uint32_t* queries, size_t n_queries, Collector* collectors);
 
  private:
   void make_room_to_gather();
@@ -106,8 +106,8 @@ void Tile::collect(size_t first_query, size_t last_query, std::vector<Collector>
 }
 
 template <class Collector>
-void Tile::collect_each(const uint32_t* queries, std::vector<Collector>& collectors) {
-  for (size_t i = 0; i < collectors.size(); ++i)
+void Tile::collect_each(const uint32_t* queries, size_t n_queries, Collector* collectors) {
+  for (size_t i = 0; i < n_queries; ++i)
     if (counts_slices(1, &collectors[i]))
       collect_slices(queries[i], &collectors[i]);
     else
