@@ -26,7 +26,6 @@ class Visitor {
 
   template <class Collector>
   void visit(const GroupVisit& visit, Collector* collectors) {
-    tile_.expect(visit.n_queries);
     const size_t skipped = visit.part * GroupVisits::kPartRows;
     groups_.for_each_range(visit.group, scan_.store.n_rows(), [&](size_t row, size_t last) {
       row += skipped;
@@ -141,7 +140,7 @@ template <class Use>
 void for_each_batch(const Scan& scan, const Score& score, size_t n_queries, Use use) {
   const size_t batch = QueryPlan::most_queries(scan.store.column(0).width());
   for (size_t first = 0; first < n_queries; first += batch)
-    use(QueryPlan(scan, score, first, std::min(batch, n_queries - first), 1), first);
+    use(QueryPlan(scan, score, first, std::min(batch, n_queries - first), false), first);
 }
 
 // The nearest rows of each query of a batch, from which later groups learn how near rows must be.
@@ -214,7 +213,7 @@ CandidateLists scan_groups_nearest(const Scan& scan, const Score& score, const R
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
     NearestOfBatch nearest(scan, plan, groups, k);
     // The most promising group of each query comes first: it makes the others cheap.
-    GroupVisits first(groups.n_groups()), others(groups.n_groups());
+    GroupVisits first, others;
     for (size_t q = 0; q < plan.n_queries(); ++q) {
       const std::vector<uint32_t>& of_query = chosen[first_query + q];
       first.add(groups.unplaced(), q);
@@ -232,7 +231,7 @@ CandidateLists scan_groups_within(const Scan& scan, const Score& score, const Ro
   CandidateLists lists(chosen.size());
   const NearerFirst nearer_first(scan.store.ids());
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
-    GroupVisits visits(groups.n_groups());
+    GroupVisits visits;
     for (size_t q = 0; q < plan.n_queries(); ++q) {
       visits.add(groups.unplaced(), q);
       for (const uint32_t group : chosen[first_query + q]) visits.add(group, q);

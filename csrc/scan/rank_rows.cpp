@@ -8,6 +8,7 @@ namespace bitindex {
 namespace {
 
 constexpr size_t kMostRows = size_t{1} << 16;
+constexpr size_t kMostBits = 4096;
 constexpr size_t kQueriesPerTask = 32;
 
 // Whether a row is nearer than another exactly where fewer of its bits differ.
@@ -25,8 +26,7 @@ class BitRanker {
         n_rows_(scan.store.n_rows()),
         n_bytes_(scan.store.column(0).width()),
         counts_(n_rows_),
-        positions_(n_rows_ + 16),
-        n_at_(8 * n_bytes_ + 1) {}
+        positions_(n_rows_ + 16) {}
 
   std::vector<Candidate> nearest(size_t q, size_t k) {
     scan_.kernels.xor_count_rows(score_.bit_counts()->query(q), scan_.store.column(0).data(),
@@ -45,12 +45,19 @@ class BitRanker {
  private:
   // The number of bits that differ in the k-th nearest row.
   size_t bits_within(size_t k) {
-    std::fill(n_at_.begin(), n_at_.end(), 0);
-    for (const uint32_t count : counts_) ++n_at_[count];
+    if (k == 1) return *std::min_element(counts_.begin(), counts_.end());
+    for (std::vector<uint32_t>& n_at : n_at_) n_at.assign(8 * n_bytes_ + 1, 0);
+    for (size_t i = 0; i < n_rows_; ++i) ++n_at_[i % kTallies][counts_[i]];
     size_t bits = 0;
-    for (size_t n = n_at_[0]; n < k && bits + 1 < n_at_.size();) n += n_at_[++bits];
+    for (size_t n = n_at(0); n < k && bits < 8 * n_bytes_;) n += n_at(++bits);
     return bits;
   }
+  size_t n_at(size_t bits) const {
+    return size_t{n_at_[0][bits]} + n_at_[1][bits] + n_at_[2][bits] + n_at_[3][bits];
+  }
+
+  // Most counts are near each other, and a CPU waits where it has just written what it adds to.
+  static constexpr size_t kTallies = 4;
 
   const Scan& scan_;
   const Score& score_;
@@ -58,14 +65,15 @@ class BitRanker {
   size_t n_bytes_;
   std::vector<uint32_t> counts_;
   std::vector<uint32_t> positions_;
-  std::vector<uint32_t> n_at_;  // rows by the number of their bits that differ
+  std::vector<uint32_t> n_at_[kTallies];  // rows by the number of their bits that differ
 };
 
 }  // namespace
 
 CandidateLists rank_rows(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
   const bool suits = ranks_by_bits(score) && scan.filter.allows_all() &&
-                     scan.store.n_rows() <= kMostRows && scan.store.ids().ascending();
+                     scan.store.n_rows() <= kMostRows &&
+                     8 * scan.store.column(0).width() <= kMostBits && scan.store.ids().ascending();
   if (!suits || k == 0) return scan_nearest(scan, score, n_queries, k);
   CandidateLists lists(n_queries);
   run_tasks((n_queries + kQueriesPerTask - 1) / kQueriesPerTask, scan.n_threads, scan.cancel,

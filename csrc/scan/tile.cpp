@@ -93,8 +93,6 @@ bool Tile::load_listed(const uint32_t*& next, const uint32_t* end) {
   return n_ > 0;
 }
 
-void Tile::expect(size_t n_queries) noexcept { may_slice_ = n_queries >= kMinSlicedAlone; }
-
 void Tile::gather(const uint32_t* rows) {
   for (size_t i = 0; i < n_; ++i)
     std::memcpy(gathered_codes_.data() + i * n_bytes_, scan_.store.column(0).row(rows[i]),
@@ -113,8 +111,7 @@ void Tile::prepare() {
     least_offset_ = *std::min_element(offsets_, offsets_ + n_);
   if (plan_.method() == Method::kTables)
     scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
-  is_sliced_ = may_slice_ && n_ >= min_sliced_rows_;
-  if (is_sliced_)
+  else if (n_ >= min_sliced_rows_)
     scan_.kernels.slice_bits(codes_, n_, n_bytes_, blocks_.get());
 }
 
