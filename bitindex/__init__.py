@@ -24,7 +24,6 @@ from bitindex.binarize import (
 from bitindex.codes import Codes
 from bitindex.embedding_index import EmbeddingIndex
 from bitindex.index import FlatIndex
-from bitindex.interchange import read_faiss, write_faiss
 from bitindex.storage import FileFormatError, load
 from bitindex.threads import get_num_threads, set_num_threads
 
@@ -73,8 +72,6 @@ __all__ = [
     # files
     "load",
     "FileFormatError",
-    "read_faiss",
-    "write_faiss",
     # threads
     "get_num_threads",
     "set_num_threads",
