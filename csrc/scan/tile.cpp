@@ -120,7 +120,7 @@ void Tile::sum_rows(size_t q, float limit) {
   if (plan_.method() != Method::kTables) return count_bits(query, codes_, n_, sums_.data());
   const int32_t bound = score_.bounds_sums() ? score_.sum_bound(query, limit, least_offset_) : 0;
   scan_.kernels.table_sums(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
-                           plan_.table(q), score_.max_pair(),
+                           plan_.table(q), score_.largest_sums(),
                            static_cast<uint32_t>(std::max(bound, 0)), sums_.data(), passed_.data());
 }
 
