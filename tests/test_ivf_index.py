@@ -320,7 +320,7 @@ def test_embeddings(similarity, rescore):
     flat, ivf = found.values()
     expected = flat.search(Q, 10)
     assert_same_answers(ivf.search(Q, 10, effort=60), expected)
-    assert (ivf.search(Q, 10)[0] >= expected[0][:, -1:]).mean() >= 0.9
+    assert (ivf.search(Q, 10)[0] >= expected[0][:, -1:]).mean() >= 0.85
     assert (ivf.search(Q, 10, effort=1)[0] >= expected[0][:, -1:]).mean() >= 0.5
 
 
