@@ -1,9 +1,10 @@
 """Embedding search in bits: floats become short binary codes, scanned at the hardware's speed.
 
 ``pack``, ``unpack``, ``popcount``, ``hamming`` and ``jaccard`` work on arrays of bits;
-``FlatIndex`` searches packed codes; ``EmbeddingIndex`` searches float embeddings through a
-binarizer such as ``SignBinarizer``; ``load`` reads what ``save`` wrote. ``bitindex.evaluate`` and
-``bitindex.datasets`` measure how good the answers are, and ``tune`` finds what suits your data.
+``FlatIndex`` and ``IVFIndex`` search packed codes; ``EmbeddingIndex`` searches float embeddings
+through a binarizer such as ``SignBinarizer``; ``load`` reads what ``save`` wrote.
+``bitindex.evaluate`` and ``bitindex.datasets`` measure how good the answers are, and ``tune`` finds
+what suits your data.
 """
 
 from __future__ import annotations

@@ -212,13 +212,15 @@ def test_new_rows_are_coded_nearly_as_well_as_those_of_the_training(scifact):
     assert new < 0.35
 
 
-@pytest.mark.parametrize("n_bits", [1, 8, 20, 100, 800])
-def test_columns_of_one_energy_lie_in_different_bytes(n_bits):
+@pytest.mark.parametrize("n_bits", [1, 8, 20, 100, 384, 800])
+def test_columns_of_one_energy_lie_in_different_pairs_of_bytes(n_bits):
     columns = _columns_of_bits(n_bits)
     assert sorted(columns) == list(range(n_bits))
-    n_bytes = -(-n_bits // 8)
-    heaviest = np.flatnonzero(columns < n_bytes)
-    assert len(set(heaviest // 8)) == n_bytes
+    n_pairs = -(-n_bits // 16)
+    heaviest = np.flatnonzero(columns < n_pairs)
+    assert len(set(heaviest // 16)) == n_pairs
+    if n_bits % 16 == 0:  # dealt out to and fro, so that no pair has the heavier of each turn
+        assert len(set(columns.reshape(n_pairs, 16).sum(axis=1))) == 1
 
 
 @pytest.mark.parametrize("n_rows", [10, 130, 380])

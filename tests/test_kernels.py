@@ -13,7 +13,20 @@ from bitindex import _core
 ISAS = ["generic", "avx2", "avx512", "neon"]
 LENGTHS = range(131)
 NOT_WRITTEN = 2**32 - 1  # stands for sums below the least one wanted
-MAX_PAIRS = [0, 1, 8, 85, 126, 127, 128, 255, 256, 510]
+# Of the entries of a byte, and of two neighbouring bytes.
+LARGEST_SUMS = [
+    (0, 0),
+    (1, 2),
+    (8, 16),
+    (36, 72),
+    (127, 254),
+    (200, 255),
+    (255, 255),
+    (128, 256),
+    (255, 510),
+    (256, 512),
+    (510, 1020),
+]
 
 
 @pytest.fixture(params=ISAS)
@@ -60,11 +73,20 @@ def test_counts(kernels):
                 np.testing.assert_array_equal(got, expected, err_msg=f"{n_bytes=} {n_rows=}")
 
 
-@pytest.mark.parametrize("max_pair", MAX_PAIRS)
-def test_table_sums(kernels, max_pair):
-    rng = np.random.default_rng(max_pair)
-    most = np.array([[max_pair // 2], [max_pair - max_pair // 2]])
+def largest_entries(rng, n_bytes, largest_byte, largest_two_bytes):
+    """For each nibble; two bytes share what they may have in any proportion."""
+    n_pairs = (n_bytes + 1) // 2
+    first = rng.integers(largest_two_bytes - largest_byte, largest_byte + 1, n_pairs)
+    of_bytes = np.stack([first, largest_two_bytes - first], axis=1).ravel()[:n_bytes]
+    low = rng.integers(np.maximum(of_bytes - 255, 0), np.minimum(of_bytes, 255) + 1)
+    return np.stack([low, of_bytes - low], axis=1)[:, :, np.newaxis]
+
+
+@pytest.mark.parametrize("largest", LARGEST_SUMS)
+def test_table_sums(kernels, largest):
+    rng = np.random.default_rng(largest)
     for n_bytes in [*LENGTHS, 1000]:
+        most = largest_entries(rng, n_bytes, *largest)
         tables = [
             rng.integers(0, most + 1, (n_bytes, 2, 16)).astype(np.uint8),
             np.broadcast_to(most, (n_bytes, 2, 16)).astype(np.uint8),
@@ -74,12 +96,12 @@ def test_table_sums(kernels, max_pair):
             for table in tables:
                 sums = reference.table_sums(rows, table)
                 np.testing.assert_array_equal(
-                    kernels.table_sums(rows, at_offset(table, 3), max_pair),
+                    kernels.table_sums(rows, at_offset(table, 3), *largest),
                     sums,
                     err_msg=f"{n_bytes=} {n_rows=}",
                 )
                 least = int(rng.choice([*sums, 1])) + int(rng.integers(2))
-                found = kernels.table_sums(rows, at_offset(table, 3), max_pair, least)
+                found = kernels.table_sums(rows, at_offset(table, 3), *largest, least)
                 left_out = found == NOT_WRITTEN
                 assert (sums[left_out] < least).all(), f"{n_bytes=} {n_rows=} {least=}"
                 np.testing.assert_array_equal(found[~left_out], sums[~left_out])
@@ -88,7 +110,7 @@ def test_table_sums(kernels, max_pair):
 def test_table_sums_of_the_largest_entries_do_not_overflow(kernels):
     rows = np.arange(70 * 8192, dtype=np.uint32).astype(np.uint8).reshape(70, 8192)
     table = np.full((8192, 2, 16), 255, np.uint8)
-    assert set(kernels.table_sums(rows, table, 510)) == {8192 * 510}
+    assert set(kernels.table_sums(rows, table, 510, 1020)) == {8192 * 510}
 
 
 @pytest.mark.parametrize("common", [False, True])

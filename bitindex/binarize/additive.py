@@ -182,7 +182,7 @@ class AdditiveBinarizer(Binarizer):
             for _ in range(self.n_rounds):
                 training.round()
                 bar.update(1)
-        coder = training.finish()
+        coder = training.coder()
         self.center_ = center
         self.decoder_ = coder.decoder
         self.weighted_decoder_ = coder.weighted
@@ -305,8 +305,8 @@ def _lengths_differ(rows: npt.NDArray[np.float32], center: npt.NDArray[np.float3
 def _columns_of_bits(n_bits: int) -> npt.NDArray[np.intp]:
     """Return which column of D each bit of a code stands for.
 
-    Columns of one energy go to different bytes: a query's table is rounded to steps that its
-    heaviest byte needs.
+    Columns are dealt out to pairs of bytes by their energy, to and fro: a query's table is rounded
+    to steps that its heaviest two bytes need.
     """
-    bits = np.arange(n_bits)
-    return np.argsort(np.lexsort((bits // 8, bits % 8)))
+    turn, pair = np.arange(n_bits) % 16, np.arange(n_bits) // 16
+    return np.argsort(np.lexsort((np.where(turn % 2, -pair, pair), turn)))

@@ -38,6 +38,8 @@ class PackedIndex(RowIndex[_core.Index]):
     _core_type: ClassVar[type[_core.Index]]
     holds_embeddings: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = tuple(_core.metric_names())
+    # What :func:`tune` tries as the effort of a kind that is not exact, from little to much.
+    efforts: ClassVar[tuple[int, ...]] = ()
 
     def __init__(
         self, n_bits: SupportsIndex, metric: str, bit_order: str, options: Mapping[str, Any]

@@ -204,6 +204,7 @@ void bind_index(py::module_& module) {
            no_gil)
       .def("contains_each", &contains_each, arg("ids").noconvert())
       .def("memory_bytes", &Index::memory_bytes, no_gil)
+      .def("structure_memory_bytes", &Index::structure_memory_bytes, no_gil)
       .def("next_id", &Index::next_id, no_gil)
       .def("ids", &all_ids)
       .def("get", &get, arg("ids").noconvert())

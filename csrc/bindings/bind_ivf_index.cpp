@@ -33,7 +33,8 @@ py::dict structure(const IVFIndex& index) {
   const IVFStructure structure = index.structure();
   if (structure.sizes.empty()) return arrays;
   const std::vector<int64_t> state = {static_cast<int64_t>(structure.n_trained),
-                                      static_cast<int64_t>(structure.n_probes),
+                                      static_cast<int64_t>(structure.learned.codes),
+                                      static_cast<int64_t>(structure.learned.floats),
                                       structure.is_given};
   arrays["centroids"] = array_of(structure.centroids);
   if (!structure.terms.scales.empty()) arrays["scales"] = array_of(structure.terms.scales);
@@ -67,13 +68,13 @@ void restore_structure(IVFIndex& index, const py::dict& given) {
   for (const auto& [name, array] : arrays)
     throw std::invalid_argument("section 'structure/" + py::cast<std::string>(name) +
                                 "' is unknown");
-  if (state.size() != 3 || state[0] < 0 || state[1] < 0)
-    throw std::invalid_argument("section 'structure/state' must hold three numbers >= 0");
+  if (state.size() != 4 || *std::min_element(state.begin(), state.end()) < 0)
+    throw std::invalid_argument("section 'structure/state' must hold four numbers >= 0");
   if (structure.sizes.empty())
     throw std::invalid_argument("section 'structure/sizes' must hold at least one number");
   structure.n_trained = static_cast<size_t>(state[0]);
-  structure.n_probes = static_cast<size_t>(state[1]);
-  structure.is_given = state[2] != 0;
+  structure.learned = {static_cast<size_t>(state[1]), static_cast<size_t>(state[2])};
+  structure.is_given = state[3] != 0;
   const GilRelease no_gil;
   index.restore_structure(structure);
 }

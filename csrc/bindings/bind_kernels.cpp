@@ -37,8 +37,8 @@ class Kernels {
   }
 
   // The largest uint32 stands for sums below `least` that were not written.
-  Counts table_sums(const Bytes& rows, const Bytes& table, uint32_t max_pair,
-                    uint32_t least) const {
+  Counts table_sums(const Bytes& rows, const Bytes& table, uint32_t largest_byte,
+                    uint32_t largest_two_bytes, uint32_t least) const {
     const size_t n_bytes = size_of(table) / 32, n_rows = rows_of(rows, n_bytes, "rows");
     const size_t n_blocks = (n_rows + table_.block_rows - 1) / table_.block_rows;
     const size_t padded_rows = n_blocks * table_.block_rows;
@@ -46,7 +46,8 @@ class Kernels {
     table_.transpose_rows(rows.data(), n_rows, n_bytes, blocks.get());
     std::vector<uint32_t> sums(padded_rows);
     std::vector<uint8_t> passed(n_blocks);
-    table_.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, least, sums.data(),
+    table_.table_sums(blocks.get(), n_blocks, n_bytes, table.data(),
+                      LargestSums{largest_byte, largest_two_bytes}, least, sums.data(),
                       passed.data());
     for (size_t row = 0; row < padded_rows; ++row)
       if (passed[row / table_.block_rows] == 0) sums[row] = 0xffffffffu;
@@ -194,7 +195,7 @@ void bind_kernels(py::module_& module) {
       .def("xor_count_rows", &Kernels::count_rows<&KernelTable::xor_count_rows>, query, rows)
       .def("and_count_rows", &Kernels::count_rows<&KernelTable::and_count_rows>, query, rows)
       .def("table_sums", &Kernels::table_sums, rows, py::arg("table").noconvert(),
-           py::arg("max_pair"), py::arg("least") = 0)
+           py::arg("largest_byte"), py::arg("largest_two_bytes"), py::arg("least") = 0)
       .def("rows_within", &Kernels::rows_within, py::arg("queries").noconvert(), rows,
            py::arg("common"), py::arg("bounds"))
       .def("select_rows", &Kernels::select_rows, py::arg("sums").noconvert(), py::kw_only(),

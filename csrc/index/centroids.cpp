@@ -5,6 +5,7 @@
 #include <functional>
 #include <numeric>
 
+#include "scan/rank_rows.h"
 #include "scan/thread_pool.h"
 
 namespace bitindex {
@@ -69,7 +70,7 @@ std::vector<Candidate> Centroids::nearest(const uint8_t* codes, size_t n, Cancel
     const auto score =
         metric_.score(kernels_, layout_.codes(), codes + first * layout_.n_bytes(), here,
                       store_.column(kRowTerms).floats());
-    for (const auto& list : scan_nearest(scan, *score, here, 1)) found.push_back(list.front());
+    for (const auto& list : rank_rows(scan, *score, here, 1)) found.push_back(list.front());
   }
   return found;
 }

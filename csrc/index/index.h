@@ -105,6 +105,8 @@ class Index {
   const char* isa() const noexcept { return kernels_.name; }
   size_t size() const;
   size_t memory_bytes() const;
+  // Of it, what the kind keeps besides the rows.
+  size_t structure_memory_bytes() const;
   int64_t next_id() const;
   bool contains(int64_t id) const;
   // Tells of each id whether a row has it.

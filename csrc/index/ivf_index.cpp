@@ -31,7 +31,7 @@ size_t IVFIndex::n_lists() const {
 
 size_t IVFIndex::n_probes() const {
   const auto guard = lock().read();
-  return probes_for(0);
+  return probes_for(0, false);
 }
 
 size_t IVFIndex::structure_bytes() const {
@@ -45,10 +45,10 @@ bool IVFIndex::wants_lists() const noexcept {
   return n >= (options_.n_lists > 0 ? kMinRowsOfList * options_.n_lists : kMinRows);
 }
 
-size_t IVFIndex::probes_for(size_t effort) const noexcept {
+size_t IVFIndex::probes_for(size_t effort, bool by_floats) const noexcept {
   const size_t n_lists = groups_.n_groups();
   size_t n = effort > 0 ? effort : options_.n_probes;
-  if (n == 0) n = n_learned_probes_;
+  if (n == 0) n = by_floats ? n_learned_.floats : n_learned_.codes;
   if (n == 0) n = n_lists / 8 + 1;  // nothing could be learned yet
   return std::min(n, n_lists);
 }
@@ -57,7 +57,9 @@ CandidateLists IVFIndex::find_nearest(const Scan& scan, const QueryBatch& querie
                                       size_t k) const {
   const auto score = queries.score(scan.store);
   if (!has_lists() || k == 0) return scan_nearest(scan, *score, queries.n, k);
-  const size_t n_probes = probes_for(queries.effort);
+  // Embeddings are kept with a metric of bits, and only float queries need tables then.
+  const bool by_floats = metric().integer_distances && score->bit_counts() == nullptr;
+  const size_t n_probes = probes_for(queries.effort, by_floats);
   const ListChoice choice(scan, centroids_->store(), groups_);
   if (choice.is_tight(n_probes)) return scan_nearest(scan, *score, queries.n, k);
   const CandidateLists lists = choice.nearest(queries, n_probes, k);
@@ -67,7 +69,7 @@ CandidateLists IVFIndex::find_nearest(const Scan& scan, const QueryBatch& querie
 CandidateLists IVFIndex::find_within(const Scan& scan, const QueryBatch& queries,
                                      float radius) const {
   const auto score = queries.score(scan.store);
-  const size_t n_probes = probes_for(queries.effort);
+  const size_t n_probes = probes_for(queries.effort, false);
   if (!has_lists() || scan.filter.n_allowed() == 0)
     return scan_within(scan, *score, queries.n, radius);
   const ListChoice choice(scan, centroids_->store(), groups_);

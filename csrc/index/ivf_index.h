@@ -20,6 +20,12 @@ struct IVFOptions {
   uint64_t seed = 0;
 };
 
+// How many lists reach the target; 0: not known yet. Floats are farther from their rows than codes.
+struct LearnedProbes {
+  size_t codes = 0;
+  size_t floats = 0;
+};
+
 // What a file keeps besides the rows, which stand in the order of the lists.
 struct IVFStructure {
   std::vector<uint8_t> centroids;
@@ -27,7 +33,7 @@ struct IVFStructure {
   std::vector<uint32_t> sizes;  // of the lists
   std::vector<float> radii;     // distance of a list's farthest row from its centroid
   size_t n_trained = 0;         // rows that the lists were made for
-  size_t n_probes = 0;          // learned; 0: not yet
+  LearnedProbes learned;
   bool is_given = false;        // the centroids come from codes of the caller
 };
 
@@ -58,12 +64,14 @@ class IVFIndex : public Index {
   size_t structure_bytes() const override;
 
  private:
+  using ScoreMaker = std::function<std::unique_ptr<Score>(const RowStore&)>;
+
   bool has_lists() const noexcept { return groups_.n_groups() > 0; }
   bool wants_lists() const noexcept;
   // How many lists n_rows rows should stand in.
   size_t lists_for(size_t n_rows) const noexcept;
-  // How many lists a search looks at that asks for `effort`.
-  size_t probes_for(size_t effort) const noexcept;
+  // How many lists a search looks at.
+  size_t probes_for(size_t effort, bool by_floats) const noexcept;
   std::vector<uint32_t> live_rows() const;
   std::vector<uint8_t> codes_of(const std::vector<uint32_t>& rows) const;
   void make_lists(Cancel& cancel);
@@ -77,6 +85,9 @@ class IVFIndex : public Index {
   // Finds out how many lists reach the target recall, asked with rows of the index, where there are
   // twice as many rows as the last time.
   void learn_probes(Cancel& cancel);
+  std::vector<float> float_queries(const std::vector<uint8_t>& codes, uint64_t seed) const;
+  size_t probes_for_target(const std::vector<uint32_t>& asked, const ScoreMaker& score,
+                           Cancel& cancel) const;
 
   IVFOptions options_;
   std::unique_ptr<Centroids> centroids_;  // one for each group; null where there are none
@@ -84,7 +95,7 @@ class IVFIndex : public Index {
   std::vector<float> radii_;
   size_t n_trained_ = 0;
   bool is_given_ = false;  // the centroids come from codes of the caller
-  size_t n_learned_probes_ = 0;
+  LearnedProbes n_learned_;
   size_t n_learned_from_ = 0;  // rows
 };
 

@@ -6,15 +6,12 @@
 
 #include "codes/random.h"
 #include "index/ivf_index.h"
-#include "scan/thread_pool.h"
 
 namespace bitindex {
 namespace {
 
 constexpr double kListsPerRoot = 2.0;  // lists, times the square root of the rows
 constexpr size_t kTrainedPerList = 48;
-constexpr size_t kAskedRows = 256;  // from which the number of probes is learned
-constexpr size_t kAskedNeighbours = 10;
 
 // Leaves out centroids without rows, and numbers the others anew. Those that are given before any
 // row stay.
@@ -32,12 +29,6 @@ std::vector<uint8_t> drop_empty(const Centroids& centroids, std::vector<uint32_t
   }
   for (uint32_t& list : lists) list = numbers[list];
   return kept;
-}
-
-void check_size(const char* name, size_t size, size_t expected) {
-  if (size != expected)
-    throw std::invalid_argument("section 'structure/" + std::string(name) + "' must hold " +
-                                std::to_string(expected) + " numbers, got " + std::to_string(size));
 }
 
 }  // namespace
@@ -142,85 +133,6 @@ CentroidTerms IVFIndex::mean_terms(const RowOrder& order) const {
   if (layout().has_scales) terms.scales = means(store().column(kScales).floats());
   if (layout().has_offsets) terms.offsets = means(store().column(kOffsets).floats());
   return terms;
-}
-
-void IVFIndex::learn_probes(Cancel& cancel) {
-  if (options_.n_probes > 0 || store().n_live() < std::max<size_t>(1, 2 * n_learned_from_)) return;
-  std::vector<uint32_t> asked = live_rows();
-  keep_at_random(asked, kAskedRows, options_.seed + 1);
-  const std::vector<uint8_t> codes = codes_of(asked);
-  const auto nearest = [&](const RowStore& rows, size_t k) {
-    const RowFilter all(rows, {});
-    const Scan scan = {rows, kernels(), all, default_threads(), cancel};
-    const auto score = metric().score(kernels(), layout().codes(), codes.data(), asked.size(),
-                                      rows.column(kRowTerms).floats());
-    return scan_nearest(scan, *score, asked.size(), k);
-  };
-  const CandidateLists neighbours = nearest(store(), kAskedNeighbours + 1);
-  const CandidateLists lists = nearest(centroids_->store(), groups_.n_groups());
-
-  // n_found[i]: neighbours in the i-th nearest list of their query.
-  std::vector<size_t> n_found(groups_.n_groups(), 0);
-  std::vector<size_t> ranks(groups_.n_groups());
-  size_t n_neighbours = 0;
-  for (size_t q = 0; q < asked.size(); ++q) {
-    for (size_t i = 0; i < lists[q].size(); ++i) ranks[lists[q][i].row()] = i;
-    for (const Candidate& neighbour : neighbours[q]) {
-      if (neighbour.row() == asked[q]) continue;
-      ++n_found[ranks[groups_.group_of(neighbour.row())]];
-      ++n_neighbours;
-    }
-  }
-  const double enough = options_.target_recall * static_cast<double>(n_neighbours);
-  size_t n_probes = 1;
-  for (size_t found = n_found[0]; static_cast<double>(found) < enough; ++n_probes)
-    found += n_found[n_probes];
-  n_learned_probes_ = n_probes;
-  n_learned_from_ = store().n_live();
-}
-
-IVFStructure IVFIndex::structure() const {
-  const auto guard = lock().read();
-  IVFStructure structure;
-  if (!has_lists()) return structure;
-  structure.centroids = centroids_->codes();
-  structure.terms = centroids_->terms();
-  for (size_t list = 0; list < groups_.n_groups(); ++list)
-    structure.sizes.push_back(
-        static_cast<uint32_t>(groups_.starts()[list + 1] - groups_.starts()[list]));
-  structure.radii = radii_;
-  structure.n_trained = n_trained_;
-  structure.n_probes = n_learned_probes_;
-  structure.is_given = is_given_;
-  return structure;
-}
-
-void IVFIndex::restore_structure(const IVFStructure& structure) {
-  const size_t n_lists = structure.sizes.size();
-  check_size("centroids", structure.centroids.size(), n_lists * layout().n_bytes());
-  check_size("scales", structure.terms.scales.size(), layout().has_scales ? n_lists : 0);
-  check_size("offsets", structure.terms.offsets.size(), layout().has_offsets ? n_lists : 0);
-  check_size("radii", structure.radii.size(), n_lists);
-  for (const auto* numbers : {&structure.terms.scales, &structure.terms.offsets, &structure.radii})
-    if (!std::all_of(numbers->begin(), numbers->end(), [](float x) { return std::isfinite(x); }))
-      throw std::invalid_argument("numbers of lists must be finite");
-  check_padding(structure.centroids.data(), n_lists, "centroids");
-
-  const auto guard = lock().write();
-  std::vector<size_t> starts = {0};
-  for (const uint32_t size : structure.sizes) starts.push_back(starts.back() + size);
-  if (starts.back() > store().n_rows())
-    throw std::invalid_argument("lists must hold at most " + std::to_string(store().n_rows()) +
-                                " rows, got " + std::to_string(starts.back()));
-  auto centroids = std::make_unique<Centroids>(*this, kernels(), store());
-  centroids->set(structure.centroids.data(), n_lists, structure.terms);
-  groups_ = RowGroups(std::move(starts));
-  centroids_ = std::move(centroids);
-  radii_ = structure.radii;
-  n_trained_ = structure.n_trained;
-  n_learned_probes_ = structure.n_probes;
-  n_learned_from_ = store().n_live();
-  is_given_ = structure.is_given;
 }
 
 }  // namespace bitindex

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "scan/rank_rows.h"
+
 namespace bitindex {
 
 ListChoice::ListChoice(const Scan& scan, const RowStore& centroids, const RowGroups& groups)
@@ -9,11 +11,11 @@ ListChoice::ListChoice(const Scan& scan, const RowStore& centroids, const RowGro
 
 size_t ListChoice::rows_of(size_t n_probes) const noexcept {
   const size_t n_lists = groups_.n_groups();
-  return n_probes >= n_lists ? scan_.store.n_rows() : scan_.store.n_rows() / n_lists * n_probes;
+  return n_probes >= n_lists ? scan_.store.n_live() : scan_.store.n_live() / n_lists * n_probes;
 }
 
 bool ListChoice::is_tight(size_t n_probes) const noexcept {
-  return !scan_.filter.allows_all() && scan_.filter.n_allowed() <= rows_of(n_probes);
+  return is_filtered() && scan_.filter.n_allowed() <= rows_of(n_probes);
 }
 
 size_t ListChoice::count_allowed(size_t list) const {
@@ -31,17 +33,16 @@ size_t ListChoice::count_allowed(size_t list) const {
 CandidateLists ListChoice::nearest_centroids(const Score& score, size_t n_queries, size_t n) const {
   const RowFilter all(centroids_, {});
   const Scan scan = {centroids_, scan_.kernels, all, scan_.n_threads, scan_.cancel};
-  return scan_nearest(scan, score, n_queries, n);
+  return rank_rows(scan, score, n_queries, n);
 }
 
 bool ListChoice::cut(std::vector<Candidate>& centroids, size_t n_probes, size_t n_rows) const {
-  const bool passes_over = !scan_.filter.allows_all();
   size_t n_kept = 0, rows = 0;
   for (const Candidate& centroid : centroids) {
     if (n_kept >= n_probes && rows >= n_rows) break;
     const size_t allowed = count_allowed(centroid.row());
     rows += allowed;
-    if (allowed > 0 || !passes_over) centroids[n_kept++] = centroid;
+    if (allowed > 0 || !is_filtered()) centroids[n_kept++] = centroid;
   }
   centroids.resize(n_kept);
   return n_kept >= n_probes && rows >= n_rows;
@@ -50,7 +51,7 @@ bool ListChoice::cut(std::vector<Candidate>& centroids, size_t n_probes, size_t 
 CandidateLists ListChoice::nearest(const QueryBatch& queries, size_t n_probes, size_t k) const {
   const auto score = queries.score(centroids_);
   const size_t n_lists = groups_.n_groups();
-  const size_t n_rows = scan_.filter.allows_all() ? k : std::max(k, rows_of(n_probes));
+  const size_t n_rows = is_filtered() ? std::max(k, rows_of(n_probes)) : k;
   // As if allowed rows were spread evenly; where that is not enough, all lists are ranked.
   const double share = static_cast<double>(n_rows) / static_cast<double>(scan_.filter.n_allowed());
   const auto guess = static_cast<size_t>(1.25 * share * static_cast<double>(n_lists)) + 1;

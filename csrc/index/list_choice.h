@@ -20,6 +20,8 @@ class ListChoice {
   CandidateLists nearest(const QueryBatch& queries, size_t n_probes, size_t k) const;
 
  private:
+  // Whether not all rows that are left may be returned.
+  bool is_filtered() const noexcept { return scan_.filter.n_allowed() < scan_.store.n_live(); }
   // How many rows n_probes lists hold on average.
   size_t rows_of(size_t n_probes) const noexcept;
   size_t count_allowed(size_t list) const;

@@ -75,7 +75,7 @@ void transpose_rows(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t*
 }
 
 void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
-                uint32_t /*max_pair*/, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept {
+                LargestSums /*largest*/, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept {
   for (size_t b = 0; b < n_blocks; ++b, sums += kBlockRows) {
     std::memset(sums, 0, kBlockRows * sizeof *sums);
     for (size_t position = 0; position < 2 * n_bytes; ++position, blocks += kBlockRows)

@@ -99,6 +99,14 @@ inline uint32_t flip_number_mask(size_t n) noexcept {
   return mask;
 }
 
+// The largest sums of table entries that any code can have: of the two nibbles of a byte, and of
+// two neighbouring bytes 2i and 2i + 1, which a scan may add up in 8 bits. At the end of an odd
+// number of bytes one stands alone.
+struct LargestSums {
+  uint32_t byte;
+  uint32_t two_bytes;
+};
+
 struct KernelTable {
   const char* name;
 
@@ -118,11 +126,11 @@ struct KernelTable {
   void (*transpose_rows)(const uint8_t* rows, size_t n_rows, size_t n_bytes,
                          uint8_t* blocks) noexcept;
   // sums[row] = sum over byte positions c of table[32c + low nibble] + table[32c + 16 + high
-  // nibble]. max_pair is the largest such pair of one position; it tells how long 8 bits can hold
-  // the sum. sums has n_blocks * block_rows entries, but those of a block are only written where
-  // passed[block] is set: where one of its sums is at least `least`, and perhaps elsewhere.
+  // nibble]; `largest` tells how many positions 8 bits can add up. sums has n_blocks * block_rows
+  // entries, but those of a block are only written where passed[block] is set: where one of its
+  // sums is at least `least`, and perhaps elsewhere.
   void (*table_sums)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
-                     uint32_t max_pair, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept;
+                     LargestSums largest, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept;
   // The bit scan works on blocks of `slice_rows` rows: slice j holds bit j of all rows of a block,
   // where bit j is bit j % 8 of byte j / 8 counted from the lowest, in (slice_rows / 8)
   // bytes, row 8p + k in bit k of byte p. A block has 8 * n_bytes + kExtraSlices slices and is

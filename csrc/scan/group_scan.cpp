@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "scan/group_visits.h"
 #include "scan/thread_pool.h"
@@ -24,20 +25,19 @@ class Visitor {
       : scan_(scan), groups_(groups), tile_(scan, plan) {}
 
   template <class Collector>
-  void visit(const GroupVisit& visit, std::vector<Collector>& collectors) {
-    tile_.expect(visit.n_queries);
+  void visit(const GroupVisit& visit, Collector* collectors) {
     const size_t skipped = visit.part * GroupVisits::kPartRows;
     groups_.for_each_range(visit.group, scan_.store.n_rows(), [&](size_t row, size_t last) {
       row += skipped;
       last = std::min(last, row + GroupVisits::kPartRows);
       while (row < last && !scan_.cancel.stopped() && tile_.load(row, last))
-        tile_.collect_each(visit.queries, collectors);
+        tile_.collect_each(visit.queries, visit.n_queries, collectors);
     });
     if (visit.part > 0) return;
     const std::vector<uint32_t>& loose = groups_.loose(visit.group);
     const uint32_t* next = loose.data();
     while (!scan_.cancel.stopped() && tile_.load_listed(next, loose.data() + loose.size()))
-      tile_.collect_each(visit.queries, collectors);
+      tile_.collect_each(visit.queries, visit.n_queries, collectors);
   }
 
  private:
@@ -72,28 +72,58 @@ std::vector<size_t> cut_tasks(const Scan& scan, const RowGroups& groups,
   return ends;
 }
 
-// make(query) gives an empty collector; add(query, candidates) gets what it found in a visit, on
-// any thread.
-template <class Make, class Add>
+// begin(query, collector) readies a collector for a query, a copy of `collector` or one that has
+// served before; end(query, collector) takes out what it has found in a visit, on any thread.
+template <class Collector, class Begin, class End>
 void run_visits(const Scan& scan, const QueryPlan& plan, const RowGroups& groups,
-                GroupVisits& chosen, Make make, Add add) {
+                GroupVisits& chosen, const Collector& collector, Begin begin, End end) {
   const std::vector<GroupVisit> visits = chosen.cut(groups, scan.store.n_rows());
   const std::vector<size_t> ends = cut_tasks(scan, groups, visits);
   run_tasks(ends.size(), scan.n_threads, scan.cancel, [&](size_t task) {
     Visitor visitor(scan, plan, groups);
-    std::vector<decltype(make(size_t{0}))> collectors;
+    std::vector<Collector> collectors(GroupVisits::kMostQueries, collector);
     for (size_t i = task == 0 ? 0 : ends[task - 1]; i < ends[task]; ++i) {
       const GroupVisit& visit = visits[i];
-      collectors.clear();
-      for (size_t j = 0; j < visit.n_queries; ++j) collectors.push_back(make(visit.queries[j]));
-      visitor.visit(visit, collectors);
-      for (size_t j = 0; j < visit.n_queries; ++j) {
-        const std::vector<Candidate> found = collectors[j].take();
-        if (!found.empty()) add(visit.queries[j], found);
-      }
+      for (size_t j = 0; j < visit.n_queries; ++j) begin(visit.queries[j], collectors[j]);
+      visitor.visit(visit, collectors.data());
+      for (size_t j = 0; j < visit.n_queries; ++j) end(visit.queries[j], collectors[j]);
     }
   });
 }
+
+// The nearest rows of a group, where nothing is known of others.
+class FirstVisit {
+ public:
+  void begin(size_t k, const NearerFirst& nearer_first, SharedLimit& shared) {
+    nearest_.emplace(k, nearer_first, shared, SharedLimit::kNoRange, false);
+  }
+  float limit() noexcept { return nearest_->limit(); }
+  void push(float key, uint32_t row) { nearest_->push(key, row); }
+  std::vector<Candidate> take() { return nearest_->take(); }
+
+ private:
+  std::optional<TopK> nearest_;
+};
+
+// The rows of a group that may be among the nearest, given what was found in others: few, so that
+// selecting can wait.
+class LaterVisit {
+ public:
+  void begin(const SharedLimit& shared) noexcept {
+    shared_ = &shared;
+    candidates_.clear();
+  }
+  float limit() noexcept { return limit_ = shared_->limit(SharedLimit::kNoRange, false); }
+  void push(float key, uint32_t row) {
+    if (key <= limit_) candidates_.emplace_back(key, row);
+  }
+  const std::vector<Candidate>& candidates() const noexcept { return candidates_; }
+
+ private:
+  const SharedLimit* shared_ = nullptr;
+  float limit_ = 0.0f;
+  std::vector<Candidate> candidates_;
+};
 
 // What threads have found for one query.
 struct Found {
@@ -110,7 +140,7 @@ template <class Use>
 void for_each_batch(const Scan& scan, const Score& score, size_t n_queries, Use use) {
   const size_t batch = QueryPlan::most_queries(scan.store.column(0).width());
   for (size_t first = 0; first < n_queries; first += batch)
-    use(QueryPlan(scan, score, first, std::min(batch, n_queries - first), 1), first);
+    use(QueryPlan(scan, score, first, std::min(batch, n_queries - first), false), first);
 }
 
 // The nearest rows of each query of a batch, from which later groups learn how near rows must be.
@@ -125,18 +155,20 @@ class NearestOfBatch {
         limits_(plan.n_queries()),
         found_(std::make_unique<Found[]>(plan.n_queries())) {}
 
-  void look_at(GroupVisits& visits) {
-    const auto make = [&](size_t q) {
-      return TopK(k_, nearer_first_, limits_[q], SharedLimit::kNoRange, false);
-    };
-    run_visits(scan_, plan_, groups_, visits, make,
-               [&](size_t q, const std::vector<Candidate>& more) {
-                 const std::lock_guard<std::mutex> lock(found_[q].mutex);
-                 found_[q].append(more);
-                 if (found_[q].candidates.size() >= 2 * k_) select(q);
-               });
-    for (size_t q = 0; q < plan_.n_queries(); ++q)
-      if (found_[q].candidates.size() >= k_) select(q);
+  // Looks at the first groups of each query.
+  void look_at_first(GroupVisits& visits) {
+    run_visits(
+        scan_, plan_, groups_, visits, FirstVisit(),
+        [&](size_t q, FirstVisit& visit) { visit.begin(k_, nearer_first_, limits_[q]); },
+        [&](size_t q, FirstVisit& visit) { add(q, visit.take()); });
+    select_all();
+  }
+  void look_at_others(GroupVisits& visits) {
+    run_visits(
+        scan_, plan_, groups_, visits, LaterVisit(),
+        [&](size_t q, LaterVisit& visit) { visit.begin(limits_[q]); },
+        [&](size_t q, LaterVisit& visit) { add(q, visit.candidates()); });
+    select_all();
   }
 
   std::vector<Candidate> take(size_t q) {
@@ -145,6 +177,17 @@ class NearestOfBatch {
   }
 
  private:
+  void add(size_t q, const std::vector<Candidate>& more) {
+    if (more.empty()) return;
+    const std::lock_guard<std::mutex> lock(found_[q].mutex);
+    found_[q].append(more);
+    if (found_[q].candidates.size() >= 2 * k_) select(q);
+  }
+  void select_all() {
+    for (size_t q = 0; q < plan_.n_queries(); ++q)
+      if (found_[q].candidates.size() >= k_) select(q);
+  }
+  // Keeps the k nearest, of at least as many.
   void select(size_t q) {
     std::vector<Candidate>& all = found_[q].candidates;
     nearer_first_.select(all, k_);
@@ -170,14 +213,14 @@ CandidateLists scan_groups_nearest(const Scan& scan, const Score& score, const R
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
     NearestOfBatch nearest(scan, plan, groups, k);
     // The most promising group of each query comes first: it makes the others cheap.
-    GroupVisits first(groups.n_groups()), others(groups.n_groups());
+    GroupVisits first, others;
     for (size_t q = 0; q < plan.n_queries(); ++q) {
       const std::vector<uint32_t>& of_query = chosen[first_query + q];
       first.add(groups.unplaced(), q);
       for (size_t i = 0; i < of_query.size(); ++i) (i == 0 ? first : others).add(of_query[i], q);
     }
-    nearest.look_at(first);
-    nearest.look_at(others);
+    nearest.look_at_first(first);
+    nearest.look_at_others(others);
     for (size_t q = 0; q < plan.n_queries(); ++q) lists[first_query + q] = nearest.take(q);
   });
   return lists;
@@ -188,17 +231,17 @@ CandidateLists scan_groups_within(const Scan& scan, const Score& score, const Ro
   CandidateLists lists(chosen.size());
   const NearerFirst nearer_first(scan.store.ids());
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
-    GroupVisits visits(groups.n_groups());
+    GroupVisits visits;
     for (size_t q = 0; q < plan.n_queries(); ++q) {
       visits.add(groups.unplaced(), q);
       for (const uint32_t group : chosen[first_query + q]) visits.add(group, q);
     }
     const auto found = std::make_unique<Found[]>(plan.n_queries());
     run_visits(
-        scan, plan, groups, visits, [&](size_t) { return Within(radius); },
-        [&](size_t q, const std::vector<Candidate>& more) {
+        scan, plan, groups, visits, Within(radius), [](size_t, Within&) {},
+        [&](size_t q, Within& within) {
           const std::lock_guard<std::mutex> lock(found[q].mutex);
-          found[q].append(more);
+          found[q].append(within.take());
         });
     for (size_t q = 0; q < plan.n_queries(); ++q) {
       nearer_first.sort(found[q].candidates);

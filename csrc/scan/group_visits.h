@@ -20,12 +20,11 @@ struct GroupVisit {
 class GroupVisits {
  public:
   static constexpr size_t kPartRows = size_t{1} << 16;
+  static constexpr size_t kMostQueries = 128;  // of a visit; more are no quicker together
 
-  explicit GroupVisits(size_t n_groups) : counts_(n_groups + 1) {}
-
+  // Queries of a group must come in ascending order.
   void add(size_t group, size_t query) {
     pairs_.push_back({static_cast<uint32_t>(group), static_cast<uint32_t>(query)});
-    ++counts_[group];
   }
   // The visits by group; valid as long as this object lives, and nothing can be added then.
   std::vector<GroupVisit> cut(const RowGroups& groups, size_t n_rows);
@@ -35,8 +34,9 @@ class GroupVisits {
     uint32_t group;
     uint32_t query;
   };
+  void sort(size_t n_groups);
+
   std::vector<Pair> pairs_;
-  std::vector<size_t> counts_;  // by group
   std::vector<uint32_t> queries_;
 };
 

@@ -9,10 +9,6 @@
 
 namespace bitindex {
 
-// Slices for so many queries cost as much as counting the rows for each, where none shares its sums
-// with others.
-constexpr size_t kMinSlicedAlone = 5;
-
 enum class Method {
   kRows,    // count bits row by row
   kSlices,  // count bits of many rows at once, for a few queries together
@@ -21,9 +17,9 @@ enum class Method {
 
 class QueryPlan {
  public:
-  // Slices are shared by groups of `n_together` queries: 1 where any of them may meet.
+  // `look_together`: all queries look at the same rows, so that they can share slices of these.
   QueryPlan(const Scan& scan, const Score& score, size_t first_query, size_t n_queries,
-            size_t n_together = SliceGroup::kMaxQueries);
+            bool look_together = true);
 
   // So many queries of codes of n_bytes are planned together, because of the memory.
   static size_t most_queries(size_t n_bytes) noexcept;
@@ -38,14 +34,13 @@ class QueryPlan {
   size_t bytes_per_query() const noexcept;
   const uint8_t* table(size_t q) const noexcept { return tables_.get() + q * table_bytes_; }
   const SliceGroup& slice_group(size_t q) const noexcept {
-    return slice_groups_[q / n_together_];
+    return slice_groups_[q / SliceGroup::kMaxQueries];
   }
 
  private:
   const Score& score_;
   size_t first_query_;
   size_t n_queries_;
-  size_t n_together_;
   Method method_;
   size_t table_bytes_;
   AlignedBytes tables_;

@@ -94,8 +94,6 @@ bool Tile::load_listed(const uint32_t*& next, const uint32_t* end) {
   return n_ > 0;
 }
 
-void Tile::expect(size_t n_queries) noexcept { may_slice_ = n_queries >= kMinSlicedAlone; }
-
 void Tile::gather(const uint32_t* rows) {
   for (size_t i = 0; i < n_; ++i)
     std::memcpy(gathered_codes_.data() + i * n_bytes_, scan_.store.column(0).row(rows[i]),
@@ -115,8 +113,7 @@ void Tile::prepare() {
   if (scan_.by_offset) most_offset_ = *std::max_element(offsets_, offsets_ + n_);
   if (plan_.method() == Method::kTables)
     scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
-  is_sliced_ = may_slice_ && n_ >= min_sliced_rows_;
-  if (is_sliced_)
+  else if (n_ >= min_sliced_rows_)
     scan_.kernels.slice_bits(codes_, n_, n_bytes_, blocks_.get());
 }
 
@@ -125,7 +122,7 @@ void Tile::sum_rows(size_t q, float limit) {
   if (plan_.method() != Method::kTables) return count_bits(query, codes_, n_, sums_.data());
   const int32_t bound = score_.bounds_sums() ? score_.sum_bound(query, limit, least_offset_) : 0;
   scan_.kernels.table_sums(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
-                           plan_.table(q), score_.max_pair(),
+                           plan_.table(q), score_.largest_sums(),
                            static_cast<uint32_t>(std::max(bound, 0)), sums_.data(), passed_.data());
 }
 

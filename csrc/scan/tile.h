@@ -24,18 +24,17 @@ class Tile {
   bool load(size_t& first, size_t last);
   // Takes the next allowed ones of the rows from `next` on and moves `next` behind them.
   bool load_listed(const uint32_t*& next, const uint32_t* end);
-  // How many queries will look at the rows that are loaded from now on, where each is planned for
-  // itself: a few are quicker without slices.
-  void expect(size_t n_queries) noexcept;
 
   // Looks at the loaded rows for queries [first_query, last_query) of the batch; collectors[i]
   // belongs to query first_query + i. first_query is the first of a slice group.
   template <class Collector>
   void collect(size_t first_query, size_t last_query, std::vector<Collector>& collectors);
-  // Looks at the loaded rows for some queries, each of which is planned for itself: collectors[i]
-  // belongs to query queries[i] of the batch.
+  // Looks at the loaded rows for some queries that do not look together: collectors[i] belongs to
+  // query queries[i] of the batch.
   template <class Collector>
-  void collect_each(const uint32_t* queries, std::vector<Collector>& collectors);
+  void collect_each(const uint32_t* queries, size_t n_queries, Collector* collectors) {
+    for (size_t i = 0; i < n_queries; ++i) collect_sums(queries[i], collectors[i]);
+  }
 
  private:
   void make_room_to_gather();
@@ -74,8 +73,6 @@ class Tile {
   size_t block_rows_;  // of the method's blocks
   size_t capacity_;    // rows
   size_t min_sliced_rows_;
-  bool may_slice_ = true;
-  bool is_sliced_ = false;  // the loaded rows
   size_t min_allowed_share_;  // at least 1 / this of the rows in a row: no gathering
   size_t n_ = 0;
   size_t first_row_ = 0;          // of contiguous rows
@@ -129,17 +126,8 @@ bool Tile::any_reaches(size_t first_query, size_t n_queries, Collector* collecto
 }
 
 template <class Collector>
-void Tile::collect_each(const uint32_t* queries, std::vector<Collector>& collectors) {
-  for (size_t i = 0; i < collectors.size(); ++i)
-    if (counts_slices(1, &collectors[i]))
-      collect_slices(queries[i], &collectors[i]);
-    else
-      collect_sums(queries[i], collectors[i]);
-}
-
-template <class Collector>
 bool Tile::counts_slices(size_t n_queries, Collector* collectors) const {
-  if (!is_sliced_) return false;
+  if (n_ < min_sliced_rows_) return false;
   // Without a limit all rows pass, and then it is quicker to count them one by one.
   return std::all_of(collectors, collectors + n_queries,
                      [](Collector& c) { return std::isfinite(c.limit()); });

@@ -52,11 +52,10 @@ class Score {
   // Whether that says anything, so that most rows are told apart by their sum alone.
   virtual bool bounds_sums() const { return bit_counts() != nullptr; }
 
-  // The 32 * n_bytes table entries of query q (see KernelTable::table_sums), and the largest sum of
-  // two entries of one byte position over all queries. Needed where sums are not bounded by numbers
-  // of bits.
+  // The 32 * n_bytes table entries of query q (see KernelTable::table_sums), and the largest sums
+  // of entries over all queries. Needed where sums are not bounded by numbers of bits.
   virtual void write_table(size_t q, uint8_t* table) const { (void)q, (void)table; }
-  virtual uint32_t max_pair() const { return 0; }
+  virtual LargestSums largest_sums() const { return {0, 0}; }
 
   // The numbers stored beside each row that the key depends on, or null.
   virtual const float* scales() const { return nullptr; }

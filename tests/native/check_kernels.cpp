@@ -28,6 +28,7 @@ extern const KernelTable KERNELS;
 namespace {
 
 using bitindex::KernelTable;
+using bitindex::LargestSums;
 const KernelTable& tested = bitindex::KERNELS;
 const KernelTable& expected = bitindex::kGenericKernels;
 
@@ -116,7 +117,7 @@ struct Free {
 };
 
 std::vector<uint32_t> sums_of(const KernelTable& kernels, Exact<uint8_t>& rows, size_t n_rows,
-                              size_t n_bytes, Exact<uint8_t>& table, uint32_t max_pair) {
+                              size_t n_bytes, Exact<uint8_t>& table, LargestSums largest) {
   const size_t n_blocks = (n_rows + kernels.block_rows - 1) / kernels.block_rows;
   const size_t size = 2 * n_bytes * n_blocks * kernels.block_rows;
   const std::unique_ptr<uint8_t, Free> blocks(
@@ -125,11 +126,11 @@ std::vector<uint32_t> sums_of(const KernelTable& kernels, Exact<uint8_t>& rows, 
   kernels.transpose_rows(rows.data(), n_rows, n_bytes, blocks.get());
   Exact<uint32_t> sums(n_blocks * kernels.block_rows);
   Exact<uint8_t> passed(n_blocks);
-  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, 0, sums.data(),
+  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), largest, 0, sums.data(),
                      passed.data());
   const std::vector<uint32_t> all(sums.data(), sums.data() + sums.size());
   const uint32_t least = all.empty() ? 0 : all[random_bits() % all.size()] + random_bits() % 2;
-  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, least, sums.data(),
+  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), largest, least, sums.data(),
                      passed.data());
   for (size_t i = 0; i < all.size(); ++i)
     check(passed[i / kernels.block_rows] != 0 ? sums[i] == all[i] : all[i] < least,
@@ -147,16 +148,19 @@ void check_table_sums(size_t n_rows, size_t n_bytes, Content content) {
   const size_t offset = random_bits() % 9;
   Exact<uint8_t> rows(n_rows * n_bytes, offset);
   fill(rows, content);
-  for (const uint32_t max_pair : {0u, 1u, 8u, 126u, 127u, 128u, 255u, 256u, 509u, 510u}) {
+  constexpr LargestSums kLargest[] = {{0, 0},     {1, 2},     {8, 16},    {127, 254}, {200, 255},
+                                      {255, 255}, {128, 256}, {255, 510}, {256, 512}, {510, 1020}};
+  for (const LargestSums& largest : kLargest) {
     Exact<uint8_t> table(32 * n_bytes, offset / 2);
     const bool extreme = random_bits() % 2;
     for (size_t i = 0; i < table.size(); ++i) {
-      const uint32_t most = i / 16 % 2 ? max_pair / 2 : max_pair - max_pair / 2;
+      const uint32_t byte = i / 32 % 2 == 0 ? largest.byte : largest.two_bytes - largest.byte;
+      const uint32_t most = i / 16 % 2 ? byte / 2 : byte - byte / 2;
       table[i] = static_cast<uint8_t>(extreme ? most : random_bits() % (most + 1));
     }
-    check(sums_of(tested, rows, n_rows, n_bytes, table, max_pair) ==
-              sums_of(expected, rows, n_rows, n_bytes, table, max_pair),
-          "table_sums", n_rows, n_bytes, max_pair);
+    check(sums_of(tested, rows, n_rows, n_bytes, table, largest) ==
+              sums_of(expected, rows, n_rows, n_bytes, table, largest),
+          "table_sums", n_rows, n_bytes, largest.byte);
   }
 }
 
