@@ -212,30 +212,32 @@ def test_decide_signs(kernels):
         )
 
 
-@pytest.mark.parametrize("n", [16, 32, 48, 384, 528, 4112])
+@pytest.mark.parametrize("n", [32, 64, 96, 384, 544, 4128, 65536])
 def test_next_flip(kernels, n):
     rng = np.random.default_rng(n)
-    for round_ in range(40):
-        costs, row, along = (rng.normal(size=n).astype(np.float32) for _ in range(3))
-        if round_ % 2:  # many costs that only differ in their last bits
-            costs = (1 + np.float32(1e-6) * costs).astype(np.float32)
-            row, along = row * np.float32(1e-6), along * np.float32(1e-6)
-        costs[rng.random(n) < 0.2] = np.inf
-        costs, row, along = at_offset(costs, 1), at_offset(row, 2), at_offset(along, 3)
-        sign, along_factor = float(rng.choice([-1, 1])), float(rng.normal())
-        new_costs, best = kernels.next_flip(costs, row, sign, along, along_factor)
-        expected_costs, expected_best = reference.next_flip(costs, row, sign, along, along_factor)
-        np.testing.assert_array_equal(new_costs, expected_costs)
-        assert best == expected_best
+    for most in (3, 300, 9000, 32767) if n < 65536 else (3, 32767):
+        for sign in (0, -1):
+            costs, row, pulls = (rng.integers(-most, most + 1, n).astype(np.int16) for _ in "crp")
+            signs = rng.integers(-1, 1, n).astype(np.int16)
+            costs[rng.random(n) < 0.2] = 32767
+            arrays = {
+                "costs": at_offset(costs, 1),
+                "row": at_offset(row, 2),
+                "signs": at_offset(signs, 3),
+                "pulls": at_offset(pulls, 4),
+            }
+            for factor in (0, int(rng.integers(-32767, 32768)), 32767, -32767):
+                new_costs, bit, cost = kernels.next_flip(**arrays, sign=sign, factor=factor)
+                expected = reference.next_flip(**arrays, sign=sign, factor=factor)
+                np.testing.assert_array_equal(new_costs, expected[0])
+                assert (bit, cost) == expected[1:]
 
 
-def test_next_flip_of_costs_that_are_no_numbers(kernels):
-    zeros, costs = np.zeros(32, np.float32), np.full(32, np.inf, np.float32)
-    assert kernels.next_flip(costs, zeros, 1.0, zeros, 0.0)[1] == 32
-    costs[5] = np.nan
-    assert kernels.next_flip(costs, zeros, 1.0, zeros, 0.0)[1] == 32
-    costs[[7, 20]] = 3e38, 1.0
-    assert kernels.next_flip(costs, zeros, 1.0, zeros, 0.0)[1] == 20
+def test_next_flip_where_all_costs_are_the_largest(kernels):
+    costs, zeros = np.full(96, 32767, np.int16), np.zeros(96, np.int16)
+    assert kernels.next_flip(costs, zeros, 0, zeros, zeros, 0)[1:] == (0, 32767)
+    costs[[40, 70]] = 32766
+    assert kernels.next_flip(costs, zeros, 0, zeros, zeros, 0)[1:] == (70, 32766)
 
 
 def test_hadamard(kernels):

@@ -142,15 +142,17 @@ class Kernels {
     return signs;
   }
 
-  std::pair<Array<float>, size_t> next_flip(const Array<float>& costs, const Array<float>& row,
-                                            float sign, const Array<float>& along,
-                                            float along_factor) const {
-    values_of<float>(row, size_of(costs), 1, "row");
-    values_of<float>(along, size_of(costs), 1, "along");
-    Array<float> out(costs.size(), costs.data());
-    const size_t best = table_.next_flip({row.data(), sign, along_factor}, along.data(),
-                                         size_of(costs), out.mutable_data());
-    return {out, best};
+  std::tuple<Array<int16_t>, size_t, int> next_flip(const Array<int16_t>& costs,
+                                                    const Array<int16_t>& row, int16_t sign,
+                                                    const Array<int16_t>& signs,
+                                                    const Array<int16_t>& pulls,
+                                                    int16_t factor) const {
+    for (const auto& [array, name] : {std::pair(&row, "row"), {&signs, "signs"}, {&pulls, "pulls"}})
+      values_of<int16_t>(*array, size_of(costs), 1, name);
+    Array<int16_t> out(costs.size(), costs.data());
+    const CheapestFlip cheapest = table_.next_flip(
+        {row.data(), sign, factor}, signs.data(), pulls.data(), size_of(costs), out.mutable_data());
+    return {out, cheapest.bit, cheapest.cost};
   }
 
   Array<float> hadamard(const Array<float>& x, const Array<float>& factors, size_t first,
@@ -212,8 +214,8 @@ void bind_kernels(py::module_& module) {
       .def("decide_signs", &Kernels::decide_signs, py::arg("evidence").noconvert(),
            py::arg("feedback").noconvert())
       .def("next_flip", &Kernels::next_flip, py::arg("costs").noconvert(),
-           py::arg("row").noconvert(), py::arg("sign"), py::arg("along").noconvert(),
-           py::arg("along_factor"))
+           py::arg("row").noconvert(), py::arg("sign"), py::arg("signs").noconvert(),
+           py::arg("pulls").noconvert(), py::arg("factor"))
       .def("hadamard", &Kernels::hadamard, x, py::arg("factors").noconvert(), py::arg("first"),
            py::arg("n"))
       .def("level_sums", &Kernels::level_sums, x, py::arg("t"), py::arg("most"));

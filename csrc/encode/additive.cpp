@@ -107,12 +107,10 @@ class AdditiveCoder::Part {
   }
 
   void search(uint8_t* packed) {
-    const FlipProblem problem = {coder_.n_bits(),        width_,
-                                 coder_.doubled_.data(), coder_.own_.data(),
-                                 coder_.along_weight_,   patience_};
     const size_t n_bytes = coder_.n_bytes();
     std::vector<FlipSearch> searches;
-    for (size_t s = 0; s < kSearches; ++s) searches.emplace_back(kernels_, problem);
+    for (size_t s = 0; s < kSearches; ++s)
+      searches.emplace_back(kernels_, *coder_.flips_, patience_);
     std::vector<Running> running;
     for (size_t i = 0; i < std::min(kSearches, n_); ++i) {
       running.push_back({&searches[i], i});
@@ -161,8 +159,7 @@ class AdditiveCoder::Part {
 };
 
 AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matrices)
-    : along_weight_(matrices.along_weight),
-      center_(matrices.center, matrices.center + matrices.n_dims),
+    : center_(matrices.center, matrices.center + matrices.n_dims),
       along_center_(matrices.along_center, matrices.along_center + matrices.n_dims),
       n_bits_(matrices.n_bits),
       decoder_(matrices.decoder, matrices.n_dims, n_bits_),
@@ -171,25 +168,24 @@ AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matric
       evidence_(matrices.evidence, matrices.n_dims, n_bits_),
       feedback_(matrices.feedback, n_bits_, n_bits_),
       feedback_blocks_(width() * kBlock),
-      doubled_((width() + 1) * width()),
-      own_(width()),
       along_(width()) {
   const size_t d = n_dims(), m = n_bits();
   for (size_t i = 0; i < m; ++i)
     for (size_t j = i / kBlock * kBlock; j < std::min(m, (i / kBlock + 1) * kBlock); ++j)
       feedback_blocks_[i * kBlock + j % kBlock] = matrices.feedback[i * m + j];
-  // The rows of 2 D^T times W D.
+  // The rows of D^T times W D.
   std::vector<float> columns(m * d);
   for (size_t k = 0; k < d; ++k)
     for (size_t j = 0; j < m; ++j) {
-      columns[j * d + k] = 2.0f * matrices.decoder[k * m + j];
+      columns[j * d + k] = matrices.decoder[k * m + j];
       along_[j] += matrices.decoder[k * m + j] * along_center_[k];
     }
   const Panels panels(matrices.weighted, d, m);
+  std::vector<float> gram(m * width());
   for_each_part(work, m, d, [&](size_t first, size_t n) {
-    panels.multiply(work.kernels, &columns[first * d], n, &doubled_[first * width()]);
+    panels.multiply(work.kernels, &columns[first * d], n, &gram[first * width()]);
   });
-  for (size_t j = 0; j < m; ++j) own_[j] = 0.5f * doubled_[j * width() + j];
+  flips_ = std::make_unique<FlipProblem>(gram.data(), d, m, width(), matrices.along_weight);
 }
 
 void AdditiveCoder::encode(const RowWork& work, const float* rows, size_t n_rows, size_t patience,

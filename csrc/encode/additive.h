@@ -19,9 +19,11 @@
 // "Tabu search", 1989.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "codes/aligned.h"
+#include "encode/flip_search.h"
 #include "encode/integer_matrix.h"
 #include "encode/row_work.h"
 
@@ -60,14 +62,12 @@ class AdditiveCoder {
   // n_bits, up to a multiple of 16.
   size_t width() const noexcept { return decoder_.width(); }
 
-  float along_weight_;
   std::vector<float> center_, along_center_;
   size_t n_bits_;
   IntegerMatrix decoder_, decoder_rows_, weighted_, evidence_, feedback_;
   std::vector<float> feedback_blocks_;  // (width, 16): the part of each row on the diagonal
-  AlignedArray<float> doubled_;         // (width + 1, width): 2 D^T W D, and zeros
-  std::vector<float> own_;              // the diagonal of D^T W D
   std::vector<float> along_;            // D^T along_center
+  std::unique_ptr<const FlipProblem> flips_;
 };
 
 }  // namespace bitindex

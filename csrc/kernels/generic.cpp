@@ -130,18 +130,6 @@ struct Slices {
   }
 };
 
-uint32_t bits_of(float x) noexcept {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
-float with_bits(uint32_t bits) noexcept {
-  float x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
-
 float load_float(const float* x, size_t i) noexcept { return x[i]; }
 float load_float(const uint16_t* x, size_t i) noexcept { return float16_to_float(x[i]); }
 float load_float(const int8_t* x, size_t i) noexcept { return static_cast<float>(x[i]); }
@@ -253,19 +241,29 @@ void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
   }
 }
 
-size_t next_flip(const FlipUpdate& update, const float* along, size_t n, float* costs) noexcept {
-  const uint32_t number_mask = flip_number_mask(n);
-  float least = with_bits(kNoFlip);
-  size_t position = n;
-  for (size_t j = 0; j < n; ++j) {
-    const float product = (bits_of(along[j]) & 1) != 0 ? -update.sign : update.sign;
-    costs[j] = (costs[j] + product * update.row[j]) + update.along_factor * along[j];
-    const float cost = with_bits((bits_of(costs[j]) & ~number_mask) | static_cast<uint32_t>(j));
-    if (!(cost < least)) continue;
-    least = cost;
-    position = j;
-  }
-  return position;
+int rounded_product(int16_t a, int16_t b) noexcept { return (a * b + (1 << 14)) >> 15; }
+
+int16_t saturated(int x) noexcept {
+  return static_cast<int16_t>(x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : x);
+}
+
+CheapestFlip next_flip(const FlipUpdate& update, const int16_t* signs, const int16_t* pulls,
+                       size_t n, int16_t* costs) noexcept {
+  int16_t least[kFlipLanes], numbers[kFlipLanes] = {};
+  for (int16_t& cost : least) cost = INT16_MAX;
+  for (size_t first = 0; first < n; first += kFlipLanes)
+    for (size_t j = 0; j < kFlipLanes; ++j) {
+      const size_t bit = first + j;
+      costs[bit] = saturated(costs[bit] + (update.row[bit] ^ update.sign ^ signs[bit]));
+      const int16_t cost = saturated(costs[bit] + (rounded_product(pulls[bit], update.factor)));
+      numbers[j] = cost < least[j] ? static_cast<int16_t>(first / kFlipLanes) : numbers[j];
+      least[j] = cost < least[j] ? cost : least[j];
+    }
+  size_t lane = 0;
+  for (size_t j = 1; j < kFlipLanes; ++j)
+    if (least[j] < least[lane]) lane = j;
+  return {static_cast<uint32_t>(kFlipLanes * static_cast<size_t>(numbers[lane]) + lane),
+          least[lane]};
 }
 
 }  // namespace

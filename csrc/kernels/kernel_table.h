@@ -72,31 +72,27 @@ struct SliceTest {
   int32_t at_least;
 };
 
-// What a flip changes: the cost of sign j by row[j] and by along_factor * along[j]. The lowest bit
-// of along[j] is set where sign j is negative, `sign` is 1 or -1; where they differ, row[j] is
-// subtracted.
+// What the flip before changed, and how strong the pull along v is now: see next_flip. Signs are 0,
+// or -1 for negative ones.
 struct FlipUpdate {
-  const float* row;
-  float sign;
-  float along_factor;
+  const int16_t* row;
+  int16_t sign;
+  int16_t factor;  // above -2^15
 };
 
-constexpr uint32_t kSignBit = 0x80000000;
-// Stands for no cost at all, the bits of infinity.
-constexpr uint32_t kNoFlip = 0x7f800000;
+struct CheapestFlip {
+  uint32_t bit;
+  int32_t cost;
+};
+
+// Bits that vectors of costs hold on every instruction set.
+constexpr size_t kFlipLanes = 32;
 
 // -1 where the sign bit of x is set, else 1. Without a branch, because it is a coin's toss.
 inline int16_t sign_of(float x) noexcept {
   int32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   return static_cast<int16_t>(bits >> 31 | 1);
-}
-
-// The bits of a cost that give way to numbers below n.
-inline uint32_t flip_number_mask(size_t n) noexcept {
-  uint32_t mask = 15;
-  while (mask + 1 < n) mask = 2 * mask + 1;
-  return mask;
 }
 
 struct KernelTable {
@@ -175,11 +171,12 @@ struct KernelTable {
   // 16. What is left of the evidence is not written.
   void (*decide_signs)(const float* evidence, size_t n_rows, size_t evidence_stride,
                        const float* feedback, int16_t* signs, size_t sign_stride) noexcept;
-  // costs[j] = (costs[j] +- row[j]) + along_factor * along[j], see FlipUpdate; returns the j of the
-  // smallest cost below infinity, n where there is none. Costs are compared with their last bits
-  // replaced by j, so many that hold all j. n is a multiple of 16.
-  size_t (*next_flip)(const FlipUpdate& update, const float* along, size_t n,
-                      float* costs) noexcept;
+  // costs[j] += row[j] ^ sign ^ signs[j], and then the smallest of costs[j] + pull, for a pull of
+  // pulls[j] * factor / 2^15, rounded, that is not stored. Both sums saturate. Of equal ones it
+  // is the one with the smallest j % kFlipLanes, and of these the one with the smallest j. n is a
+  // multiple of kFlipLanes, and not 0.
+  CheapestFlip (*next_flip)(const FlipUpdate& update, const int16_t* signs, const int16_t* pulls,
+                            size_t n, int16_t* costs) noexcept;
 };
 
 }  // namespace bitindex

@@ -200,11 +200,6 @@ struct Floats {
     return {{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_high_s16(low)),
              vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high))}};
   }
-  static Floats load_bits(const uint32_t* x) noexcept {
-    Floats result;
-    for (size_t j = 0; j < 4; ++j) result.lanes[j] = vreinterpretq_f32_u32(vld1q_u32(x + 4 * j));
-    return result;
-  }
   static Floats from_ints(const uint32_t* x) noexcept {
     Floats result;
     for (size_t j = 0; j < 4; ++j)
@@ -256,43 +251,11 @@ Floats smaller(Floats a, Floats b) noexcept {
   return a;
 }
 
-float smallest_lane(Floats a) noexcept {
-  return vminvq_f32(
-      vminq_f32(vminq_f32(a.lanes[0], a.lanes[1]), vminq_f32(a.lanes[2], a.lanes[3])));
-}
-
 Floats flip_signs(Floats a, Floats b) noexcept {
-  const uint32x4_t sign = vdupq_n_u32(kSignBit);
+  const uint32x4_t sign = vdupq_n_u32(0x80000000u);
   for (size_t j = 0; j < 4; ++j)
     a.lanes[j] = vreinterpretq_f32_u32(veorq_u32(
         vreinterpretq_u32_f32(a.lanes[j]), vandq_u32(vreinterpretq_u32_f32(b.lanes[j]), sign)));
-  return a;
-}
-
-Floats lowest_bit_as_sign(Floats a) noexcept {
-  for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(a.lanes[j]), 31));
-  return a;
-}
-
-Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
-  for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vreinterpretq_f32_u32(
-        veorq_u32(veorq_u32(vreinterpretq_u32_f32(a.lanes[j]), vreinterpretq_u32_f32(b.lanes[j])),
-                  vreinterpretq_u32_f32(c.lanes[j])));
-  return a;
-}
-
-Floats select_bits(Floats mask, Floats a, Floats b) noexcept {
-  for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vbslq_f32(vreinterpretq_u32_f32(mask.lanes[j]), a.lanes[j], b.lanes[j]);
-  return a;
-}
-
-Floats add_bits(Floats a, Floats b) noexcept {
-  for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vreinterpretq_f32_u32(
-        vaddq_u32(vreinterpretq_u32_f32(a.lanes[j]), vreinterpretq_u32_f32(b.lanes[j])));
   return a;
 }
 
@@ -329,6 +292,54 @@ size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
     found += passed[j] & 1;
   }
   return found;
+}
+
+struct Shorts {
+  int16x8_t lanes[4];
+
+  static Shorts set(int16_t x) noexcept {
+    const int16x8_t eight = vdupq_n_s16(x);
+    return {{eight, eight, eight, eight}};
+  }
+  static Shorts load(const int16_t* x) noexcept {
+    return {{vld1q_s16(x), vld1q_s16(x + 8), vld1q_s16(x + 16), vld1q_s16(x + 24)}};
+  }
+  void store(int16_t* x) const noexcept {
+    for (size_t j = 0; j < 4; ++j) vst1q_s16(x + 8 * j, lanes[j]);
+  }
+};
+
+Shorts xor_bits(Shorts a, Shorts b, Shorts c) noexcept {
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = veorq_s16(a.lanes[j], veorq_s16(b.lanes[j], c.lanes[j]));
+  return a;
+}
+Shorts add_saturated(Shorts a, Shorts b) noexcept {
+  for (size_t j = 0; j < 4; ++j) a.lanes[j] = vqaddq_s16(a.lanes[j], b.lanes[j]);
+  return a;
+}
+Shorts multiply_rounded(Shorts a, Shorts b) noexcept {
+  for (size_t j = 0; j < 4; ++j) a.lanes[j] = vqrdmulhq_s16(a.lanes[j], b.lanes[j]);
+  return a;
+}
+Shorts smaller(Shorts a, Shorts b) noexcept {
+  for (size_t j = 0; j < 4; ++j) a.lanes[j] = vminq_s16(a.lanes[j], b.lanes[j]);
+  return a;
+}
+Shorts replace_where_less(Shorts a, Shorts b, Shorts x, Shorts y) noexcept {
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vbslq_s16(vcltq_s16(x.lanes[j], y.lanes[j]), a.lanes[j], b.lanes[j]);
+  return a;
+}
+
+CheapestFlip first_smallest(Shorts a) noexcept {
+  const int16_t least =
+      vminvq_s16(vminq_s16(vminq_s16(a.lanes[0], a.lanes[1]), vminq_s16(a.lanes[2], a.lanes[3])));
+  int16_t lanes[kFlipLanes];
+  a.store(lanes);
+  uint32_t first = 0;
+  while (lanes[first] != least) ++first;
+  return {first, least};
 }
 
 struct Integers {
@@ -385,7 +396,7 @@ const KernelTable kNeonKernels = {
     level_sums<Floats>,
     multiply_int16<Integers>,
     decide_signs<Floats>,
-    next_flip<Floats>,
+    next_flip<Shorts>,
 };
 
 }  // namespace bitindex

@@ -12,7 +12,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <new>
 #include <utility>
@@ -324,16 +323,21 @@ void check_decide_signs(size_t n_rows) {
 }
 
 void check_next_flip(size_t n) {
-  Exact<float> row(n, random_bits() % 5), along(n, random_bits() % 5);
-  Exact<float> a(n, random_bits() % 5), b(n);
+  const auto draw = [] { return static_cast<int16_t>(random_bits()); };
+  Exact<int16_t> row(n, random_bits() % 5), signs(n, random_bits() % 5), pulls(n, 1);
+  Exact<int16_t> a(n, random_bits() % 5), b(n);
   for (size_t i = 0; i < n; ++i) {
-    row[i] = random_float(), along[i] = random_float() / 3.0f;
-    a[i] = b[i] = random_bits() % 4 == 0 ? std::numeric_limits<float>::infinity() : random_float();
+    row[i] = draw(), pulls[i] = draw(), a[i] = b[i] = draw();
+    signs[i] = static_cast<int16_t>(draw() >> 15);
   }
-  const bitindex::FlipUpdate update = {row.data(), n % 32 == 0 ? 1.0f : -1.0f, random_float()};
-  const size_t best = tested.next_flip(update, along.data(), n, a.data());
-  check(best == expected.next_flip(update, along.data(), n, b.data()), "next_flip", n, best, 0);
-  check(same_bits(a, b), "costs of next_flip", n, 0, 0);
+  for (const int16_t factor : {int16_t{0}, int16_t{32767}, int16_t{-9999}}) {
+    const bitindex::FlipUpdate update = {row.data(), signs[n / 2], factor};
+    const auto first = tested.next_flip(update, signs.data(), pulls.data(), n, a.data());
+    const auto second = expected.next_flip(update, signs.data(), pulls.data(), n, b.data());
+    check(first.bit == second.bit && first.cost == second.cost, "next_flip", n, first.bit,
+          second.bit);
+    check(std::equal(a.data(), a.data() + n, b.data()), "costs of next_flip", n, 0, 0);
+  }
 }
 
 void check_hadamard(size_t n_dims) {
@@ -377,7 +381,7 @@ int main() {
     check_multiply(n_bytes % 15, n_bytes, n_bytes % 9);
     check_multiply_int16(n_bytes % 15, n_bytes, n_bytes % 9);
     check_decide_signs(n_bytes % 37);
-    check_next_flip(16 * n_bytes);
+    check_next_flip(32 * (n_bytes + 1));
     check_hadamard(n_bytes);
     check_level_sums(n_bytes);
   }
