@@ -72,11 +72,11 @@ def multiply_rows(rows, matrix):
 def decide_signs(evidence, feedback):
     """Sixteen signs of each row in turn, each of which changes the evidence for the others."""
     left = evidence[:, :16].copy()
-    signs = np.empty(left.shape, np.int16)
+    signs = np.empty(left.shape, np.int8)
     for i in range(16):
         signs[:, i] = np.where(np.signbit(left[:, i]), -1, 1)
         left -= signs[:, i, np.newaxis].astype(np.float32) * feedback[i]
-    return signs
+    return (signs + 1).astype(np.uint8)
 
 
 def next_flip(costs, row, sign, signs, pulls, factor):

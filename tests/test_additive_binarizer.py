@@ -69,7 +69,7 @@ def test_no_single_flip_is_better(n_bits):
     rows = np.random.default_rng(1).standard_normal((40, 13)).astype(np.float32) * 3
     for row, code in zip(rows, encode(coder, rows, patience=0), strict=True):
         here = errors(coder, weights, row, code[np.newaxis])[0]
-        assert errors(coder, weights, row, flips_of(code)).min() > here * 0.98
+        assert errors(coder, weights, row, flips_of(code)).min() > here * 0.95  # costs are rounded
 
 
 @pytest.mark.parametrize(("n_dims", "n_bits"), [(1, 1), (13, 37), (40, 7), (3, 130), (70, 96)])
@@ -105,8 +105,8 @@ def test_the_start_feeds_decided_bits_back():
     for row, code in zip(rows, encode(coder, rows, patience=0), strict=True):
         evidence = (row - coder["center"]) @ coder["evidence"].astype(np.float64)
         for i in range(37):
-            # The core computes with numbers of 16 bits.
-            assert abs(evidence[i]) < 5e-3 or code[i] == np.sign(evidence[i])
+            # The core computes with numbers of 8 bits.
+            assert abs(evidence[i]) < 0.25 or code[i] == np.sign(evidence[i])
             evidence -= code[i] * coder["feedback"][i]
 
 
@@ -114,13 +114,15 @@ def test_a_patient_search_finds_the_best_codes():
     coder, weights = random_coder(9, 10)
     rows = np.random.default_rng(1).standard_normal((60, 9)).astype(np.float32) * 3
     every = np.array(list(itertools.product([-1.0, 1.0], repeat=10)))
-    n_best = {0: 0, 100: 0}
-    for patience in n_best:
-        for row, code in zip(rows, encode(coder, rows, patience), strict=True):
-            best = errors(coder, weights, row, every).min()
-            n_best[patience] += errors(coder, weights, row, code[np.newaxis])[0] < best * 1.0001
-    assert n_best[0] < n_best[100]
-    assert n_best[100] >= 45
+    best = np.array([errors(coder, weights, row, every).min() for row in rows])
+    found = {}
+    for patience in (0, 100):
+        codes = encode(coder, rows, patience)[:, np.newaxis]
+        found[patience] = np.array(
+            [errors(coder, weights, *pair)[0] for pair in zip(rows, codes, strict=True)]
+        )
+    assert found[0].mean() > found[100].mean() * 1.03
+    assert (found[100] < best * 1.01).sum() >= 45
 
 
 def test_the_search_starts_from_given_codes():

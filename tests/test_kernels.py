@@ -176,27 +176,32 @@ def test_multiply_rows(kernels, n_dims):
             np.testing.assert_array_equal(kernels.multiply_rows(rows, panels, True), expected)
 
 
-@pytest.mark.parametrize("n_pairs", [0, 1, 2, 31, 50, 128, 300])
-def test_multiply_int16(kernels, n_pairs):
-    rng = np.random.default_rng(n_pairs)
+@pytest.mark.parametrize("n_quads", [0, 1, 2, 31, 64, 65, 150])
+def test_multiply_int8(kernels, n_quads):
+    rng = np.random.default_rng(n_quads)
     for n_rows in (1, 3, 4, 5, 6, 11, 12, 25):
         for n_panels in (1, 5, 6, 7):
             # In rows that are longer than what is multiplied.
-            rows = at_offset(rng.integers(-4000, 4001, (n_rows, 2 * n_pairs + 6), np.int16), 1)
-            shape = (n_panels, n_pairs, 16, 2)
-            matrix = at_offset(rng.integers(-4000, 4001, shape, np.int16), 3)
-            columns = matrix.transpose(1, 3, 0, 2).reshape(2 * n_pairs, 16 * n_panels)
+            rows = at_offset(rng.integers(0, 128, (n_rows, 4 * n_quads + 6), np.uint8), 1)
+            shape = (n_panels, n_quads, 16, 4)
+            matrix = at_offset(rng.integers(-127, 128, shape, np.int8), 3)
+            starts = at_offset(rng.integers(-(10**6), 10**6, 16 * n_panels, np.int32), 1)
+            columns = matrix.transpose(1, 3, 0, 2).reshape(4 * n_quads, 16 * n_panels)
             np.testing.assert_array_equal(
-                kernels.multiply_int16(rows, matrix),
-                rows[:, : 2 * n_pairs].astype(np.int64) @ columns,
+                kernels.multiply_int8(rows, matrix, starts),
+                starts + rows[:, : 4 * n_quads].astype(np.int64) @ columns,
             )
 
 
-def test_multiply_int16_of_the_largest_sums(kernels):
-    rows = np.array([[32767, 0], [-32768, 0], [-32768, 32767]], np.int16)
-    matrix = np.tile(np.array([32767, -32768], np.int16), (1, 1, 16, 1))
-    sums = kernels.multiply_int16(rows, matrix)
-    np.testing.assert_array_equal(sums[:, 0], [32767**2, -32768 * 32767, -2 * 32768 * 32767])
+def test_multiply_int8_of_the_largest_sums(kernels):
+    n_quads = 2**15
+    rows = np.full((3, 4 * n_quads), 127, np.uint8)
+    matrix = np.full((1, n_quads, 16, 4), 127, np.int8)
+    matrix[:, :, 8:] = -127
+    sums = kernels.multiply_int8(rows, matrix, np.zeros(16, np.int32))
+    np.testing.assert_array_equal(
+        sums, [[127 * 127 * 4 * n_quads] * 8 + [-127 * 127 * 4 * n_quads] * 8] * 3
+    )
 
 
 def test_decide_signs(kernels):

@@ -61,6 +61,10 @@ class AdditiveCoder {
 
   // n_bits, up to a multiple of 16.
   size_t width() const noexcept { return decoder_.width(); }
+  // Products with signs need a second layer where small columns would drown in what rounding the
+  // large ones leaves over: from some bits for each dimension on.
+  size_t n_layers() const noexcept { return n_bits_ > 3 * n_dims() ? 2 : 1; }
+  size_t most_sums() const noexcept { return std::max(decoder_.n_sums(), decoder_rows_.n_sums()); }
 
   std::vector<float> center_, along_center_;
   size_t n_bits_;

@@ -3,19 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "encode/integer_matrix.h"
+
 namespace bitindex {
 namespace {
 
-// The energy of the heaviest bit that may flip, in units: costs of some times this are still exact.
+// The energy of the heaviest bit in units: costs of some times this are still exact.
 constexpr float kHeaviest = 8191.0f;
-// How much heavier than the median such a bit may be. Of 8 bits for each dimension, where energies
-// differ by 10,000, this fixes the heaviest few, which no search was seen to flip.
-constexpr float kHeavyShare = 8.0f;
-// Twice the change of the error that is none: pulls are rounded in every step, and a search that
-// took what they leave for progress could go round in circles.
-constexpr int64_t kLittle = 4;
-constexpr int kMostHalves = 4096;
-constexpr int kRest = 20000;  // added to the cost of a sign that rests
+// The smallest energy that the unit of a bit goes along with, as a share of the largest.
+constexpr float kLightest = 1e-8f;
+// Half units by which the error has to fall: that of signs which come back is known this well.
+constexpr double kLittle = 4.0;
+constexpr int kMostHalves = 4096;  // that costs may be behind
+constexpr int kRest = 20000;       // added to the cost of a sign that rests
 
 int16_t saturated(int x) noexcept {
   return static_cast<int16_t>(std::min(std::max(x, INT16_MIN), INT16_MAX));
@@ -29,21 +29,6 @@ int16_t rounded(float x, float limit) noexcept {
   return static_cast<int16_t>(static_cast<int32_t>((within + kShift) - kShift));
 }
 
-// Over lanes, so that compilers vectorise it.
-float largest_magnitude(const float* x, size_t n) noexcept {
-  constexpr size_t kLanes = 16;
-  float most[kLanes] = {};
-  const auto take = [&](size_t i, size_t lane) noexcept {
-    const float magnitude = std::abs(x[i]);
-    most[lane] = magnitude > most[lane] ? magnitude : most[lane];
-  };
-  size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (size_t lane = 0; lane < kLanes; ++lane) take(i + lane, lane);
-  for (; i < n; ++i) take(i, 0);
-  return *std::max_element(most, most + kLanes);
-}
-
 }  // namespace
 
 FlipProblem::FlipProblem(const float* gram, size_t n_dims, size_t n_bits, size_t stride,
@@ -52,22 +37,25 @@ FlipProblem::FlipProblem(const float* gram, size_t n_dims, size_t n_bits, size_t
       width_((n_bits + kFlipLanes - 1) / kFlipLanes * kFlipLanes),
       along_weight_(along_weight),
       own_(n_bits),
-      fixed_(width_, -1),
+      shares_(n_bits),
+      scales_(n_bits),
       doubled_((n_bits + 1) * width_) {
   for (size_t j = 0; j < n_bits; ++j) own_[j] = gram[j * stride + j];
-  std::vector<float> sorted = own_;
-  std::sort(sorted.begin(), sorted.end());
-  const float most = std::min(sorted.back(), kHeavyShare * sorted[n_bits / 2]);
-  // Half of the rows have a smaller |<v, D_j>|^2 than this share of an own_[j].
+  const float most = std::max(*std::max_element(own_.begin(), own_.end()), 1e-30f);
+  // What the pull along v adds to the costs of own_[j], as a share, of rows as long as D b.
   float energy = 0.0f;
   for (const float own : own_) energy += own;
   const float along = along_weight * energy / static_cast<float>(std::min(n_dims, n_bits));
-  unit_ = std::max(most * (1.0f + 4.0f * along), 1e-30f) / kHeaviest;
-  for (size_t j = 0; j < n_bits; ++j) fixed_[j] = own_[j] > most ? -1 : 0;
+  unit_ = most * (1.0f + 4.0f * along) / kHeaviest;
+  for (size_t j = 0; j < n_bits; ++j) {
+    shares_[j] = std::sqrt(std::max(own_[j] / most, kLightest));
+    scales_[j] = 1.0f / (unit_ * shares_[j]);
+  }
   for (size_t i = 0; i < n_bits; ++i)
     for (size_t j = 0; j < n_bits; ++j)
-      if (i != j && fixed_[j] == 0)
-        doubled_[i * width_ + j] = rounded(2.0f * gram[i * stride + j] / unit_ - 0.5f, 32767.0f);
+      if (i != j)
+        doubled_[i * width_ + j] =
+            rounded(2.0f * gram[i * stride + j] * scales_[j] - 0.5f, 32767.0f);
 }
 
 // Where patience is 0 no sign has to rest, but for the one flipped last it does no harm.
@@ -80,38 +68,46 @@ FlipSearch::FlipSearch(const KernelTable& kernels, const FlipProblem& problem, s
       costs_(problem.width()),
       signs_(problem.width()),
       pulls_(problem.width()),
+      along_(problem.n_bits()),
       rests_(problem.width()),
-      flipped_(patience + 1) {}
+      differs_(problem.width()) {}
 
 // The first step adds no row.
 void FlipSearch::start(const FlipStart& start) noexcept {
   const size_t n_bits = problem_.n_bits();
-  const float weight = problem_.along_weight_, per_unit = 1.0f / problem_.unit_;
-  const float most = std::max(largest_magnitude(start.along, n_bits), 1e-30f);
-  const float pull_scale = 32767.0f / most;
+  const float weight = problem_.along_weight_, unit = problem_.unit_;
+  const float *own = problem_.own_.data(), *scales = problem_.scales_.data();
+  float* along = along_.data();
+  for (size_t j = 0; j < n_bits; ++j) along[j] = start.along[j] * (scales[j] * unit);
+  const float pull_unit = std::max(largest_magnitude(along, n_bits), 1e-30f) / 32767.0f;
+  const float pulls_per_along = 1.0f / pull_unit;
   int16_t *costs = costs_.data(), *pulls = pulls_.data(), *signs = signs_.data();
-  const float* own = problem_.own_.data();
   for (size_t j = 0; j < n_bits; ++j) {
-    const float sign = start.signs[j], along = start.along[j];
-    const float cost = sign * start.gradient[j] + (own[j] + weight * along * along);
-    costs[j] = rounded(cost * per_unit, 32767.0f);
-    pulls[j] = rounded(sign * along * pull_scale, 32767.0f);
-    signs[j] = static_cast<int16_t>(start.signs[j] >> 1);
+    const float sign = static_cast<float>(start.signs[j] - 1);
+    const float own_along = weight * start.along[j] * start.along[j];
+    const float cost = sign * start.gradient[j] + (own[j] + own_along);
+    costs[j] = rounded(cost * scales[j], 32767.0f);
+    pulls[j] = rounded(sign * along[j] * pulls_per_along, 32767.0f);
+    signs[j] = static_cast<int16_t>((start.signs[j] >> 1) - 1);
   }
-  const int16_t* fixed = problem_.fixed_.data();
-  for (size_t j = 0; j < problem_.width(); ++j) {
-    costs[j] = static_cast<int16_t>((costs[j] & ~fixed[j]) | (INT16_MAX & fixed[j]));
-    pulls[j] = static_cast<int16_t>(pulls[j] & ~fixed[j]);
-  }
-  rests_ = problem_.fixed_;
-  const float pull_unit = most / 32767.0f;
-  factor_ = weight * start.left_along * pull_unit * 32768.0f * per_unit;
-  factor_step_ = 2.0f * weight * pull_unit * pull_unit * 32768.0f * per_unit;
+  std::fill(costs + n_bits, costs + problem_.width(), int16_t{INT16_MAX});
+  std::fill(rests_.begin(), rests_.end(), uint8_t{0});
+  std::fill(rests_.begin() + static_cast<std::ptrdiff_t>(n_bits), rests_.end(), uint8_t{1});
+  factor_ = weight * start.left_along * pull_unit * 32768.0f / unit;
+  factor_step_ = 2.0f * weight * pull_unit * pull_unit * 32768.0f / unit;
   update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded(factor_, 32767.0f)};
   oldest_ = n_steps_ = 0;
   n_halves_ = 0;
-  change_ = least_ = 0;
-  flipped_.clear();
+  along_scale_ = factor_step_ > 0.0f ? 1.0 / (32768.0 * factor_step_) : 0.0;
+  change_ = 0.0;
+  set_best(error_now());
+}
+
+void FlipSearch::set_best(double error) noexcept {
+  least_error_ = error;
+  coarsest_ = 0.0f;
+  since_best_ = 0;
+  std::fill(differs_.begin(), differs_.end(), uint8_t{0});
 }
 
 void FlipSearch::look() noexcept {
@@ -126,28 +122,30 @@ void FlipSearch::look() noexcept {
 }
 
 bool FlipSearch::take() noexcept {
-  const int64_t doubled = 2 * next_.cost + n_halves_;
   if (rests_[next_.bit] != 0 || n_steps_ == most_steps_) return false;
-  if (patience_ == 0 && doubled >= 0) return false;
-  change_ += doubled;
-  flip(next_);
-  if (change_ < least_ - kLittle) {
-    least_ = change_;
-    flipped_.clear();
+  if (patience_ == 0 && 2 * next_.cost + n_halves_ >= 0) return false;
+  flip(next_.bit);
+  const double error = error_now();
+  coarsest_ = std::max(coarsest_, problem_.shares_[next_.bit]);
+  if (error < least_error_ - kLittle * coarsest_) {
+    set_best(error);
     return true;
   }
-  flipped_.push_back(next_.bit);
-  return flipped_.size() <= patience_;
+  differs_[next_.bit] ^= 1;
+  return ++since_best_ <= patience_;
 }
 
-int FlipSearch::pull_on(size_t bit) const noexcept {
-  return (pulls_[bit] * update_.factor + (1 << 14)) >> 15;
-}
+// Twice the change since the start. From sums of integers, and from <v, e> itself instead of pulls
+// that every step rounds: signs that come back shall have the error that they had, or the search
+// could go round in circles.
+double FlipSearch::error_now() const noexcept { return change_ + along_scale_ * factor_ * factor_; }
 
 // What the flip changes is added to the costs by the next step.
-void FlipSearch::flip(CheapestFlip cheapest) noexcept {
-  const size_t j = cheapest.bit;
-  factor_ += factor_step_ * pulls_[j];
+void FlipSearch::flip(size_t j) noexcept {
+  const float pull = pulls_[j], factor_change = factor_step_ * problem_.shares_[j] * pull;
+  const int own_pull = rounded(factor_change * pull / 32768.0f, 32767.0f);
+  change_ += (2 * costs_[j] + n_halves_ - own_pull) * problem_.shares_[j];
+  factor_ += factor_change;
   update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded(factor_, 32767.0f)};
   signs_[j] = static_cast<int16_t>(~signs_[j]);
   pulls_[j] = static_cast<int16_t>(-pulls_[j]);
@@ -156,22 +154,21 @@ void FlipSearch::flip(CheapestFlip cheapest) noexcept {
     costs_[oldest] = saturated(costs_[oldest] - kRest);
     rests_[oldest] = 0;
   }
-  // That step takes 1 from it, where 1/2 is meant: given back where the sign becomes negative, so
-  // that two flips of a sign cancel.
-  costs_[j] = saturated(-cheapest.cost - n_halves_ - pull_on(j) + kRest - signs_[j]);
-  rests_[j] = -1;
+  // The next step takes 1 from it, where 1/2 is meant: given back when the sign becomes negative,
+  // so that two flips of a sign cancel.
+  costs_[j] = saturated(own_pull - costs_[j] - n_halves_ - signs_[j] + kRest);
+  rests_[j] = 1;
   oldest = j;
   oldest_ = oldest_ + 1 == tenure_ ? 0 : oldest_ + 1;
   ++n_steps_;
 }
 
-void FlipSearch::pack_best(uint8_t* packed) noexcept {
-  for (const size_t j : flipped_) signs_[j] = static_cast<int16_t>(~signs_[j]);
+void FlipSearch::pack_best(uint8_t* packed) const noexcept {
   const size_t n_bits = problem_.n_bits();
   for (size_t first = 0; first < n_bits; first += 8) {
     unsigned byte = 0;
     for (size_t j = first; j < std::min(first + 8, n_bits); ++j)
-      byte |= (signs_[j] == 0 ? 128u : 0u) >> (j - first);
+      byte |= ((signs_[j] == 0) != (differs_[j] != 0) ? 128u : 0u) >> (j - first);
     *packed++ = static_cast<uint8_t>(byte);
   }
 }

@@ -1,9 +1,13 @@
 // A tabu search over the signs of one row: it flips the sign that lowers the error most, or raises
 // it least; a flipped sign rests for some steps. It ends some steps after the best signs it met.
 //
-// Costs are integers of 16 bits, in units that the energies of the bits determine. A number c
-// stands for c + 1/2, so that its complement is its negative. Numbers are rounded once, when the
-// search begins, and later changes are exact.
+// Costs are integers of 16 bits. That of a bit is counted in units of the length of its column of D
+// in the metric W, so that light bits are told apart as finely as heavy ones, and their costs are
+// compared as they are: the search flips what lowers the error most for the length of what it
+// moves. No entry of D^T W D is too large then (Cauchy-Schwarz); sums that are saturate.
+//
+// An entry c of the matrix stands for c + 1/2, so that its complement is its negative. Costs fall
+// behind by 1/2 in each step, all of them alike.
 #pragma once
 
 #include <cstddef>
@@ -30,15 +34,16 @@ class FlipProblem {
 
   size_t n_bits_, width_;
   float unit_, along_weight_;
-  std::vector<float> own_;      // the diagonal of D^T W D
-  std::vector<int16_t> fixed_;  // (width): -1 where no flip can pay, and where there is no bit
-  // (n_bits + 1, width): 2 D^T W D in units, zeros on the diagonal and for fixed bits; then zeros.
+  std::vector<float> own_;     // the diagonal of D^T W D
+  std::vector<float> shares_;  // the units of bits, as shares of unit_, that of the heaviest one
+  std::vector<float> scales_;  // costs of an error of 1
+  // (n_bits + 1, width): 2 D^T W D in units, zeros on the diagonal; then zeros.
   AlignedArray<int16_t> doubled_;
 };
 
-// Where a row starts: its signs b, D^T W e and <v, e> for e = r - D b, and D^T v.
+// Where a row starts: its signs b plus 1, D^T W e and <v, e> for e = r - D b, and D^T v.
 struct FlipStart {
-  const int16_t* signs;
+  const uint8_t* signs;
   const float* gradient;
   const float* along;
   float left_along;
@@ -55,13 +60,14 @@ class FlipSearch {
   void look() noexcept;
   bool take() noexcept;
   // Writes the best signs, ceil(n_bits / 8) bytes, bit 0 the highest of the first byte.
-  void pack_best(uint8_t* packed) noexcept;
+  void pack_best(uint8_t* packed) const noexcept;
 
  private:
   static constexpr size_t kTenure = 8;  // steps that a flipped sign rests
 
-  void flip(CheapestFlip cheapest) noexcept;
-  int pull_on(size_t bit) const noexcept;
+  void flip(size_t bit) noexcept;
+  double error_now() const noexcept;
+  void set_best(double error) noexcept;
 
   const KernelTable& kernels_;
   const FlipProblem& problem_;
@@ -70,15 +76,19 @@ class FlipSearch {
   AlignedArray<int16_t> signs_;  // 0, or -1 for negative ones
   // D^T v, negated where the sign is negative, in a unit of the row.
   AlignedArray<int16_t> pulls_;
-  std::vector<int16_t> rests_;   // 0, or -1 for signs that must not flip now
-  std::vector<size_t> flipped_;  // since the best signs
+  AlignedArray<float> along_;     // D^T v in the units of bits
+  std::vector<uint8_t> rests_;    // 1 for signs that must not flip now
+  std::vector<uint8_t> differs_;  // 1 where the best signs are others
   size_t resting_[kTenure] = {};
   FlipUpdate update_;
   float factor_, factor_step_;  // the update's factor is factor_, which a flip changes by its pull
   CheapestFlip next_;
-  size_t oldest_, n_steps_;
-  int n_halves_;
-  int64_t change_, least_;  // of the error, twice
+  size_t oldest_, n_steps_, since_best_;
+  int n_halves_;        // by how many half units costs are behind
+  double change_;       // of e^T W e since the start, in half units
+  double along_scale_;  // from factor_^2 to the error along v, in half units
+  double least_error_;
+  float coarsest_;  // unit of a sign that was flipped since the best ones
 };
 
 }  // namespace bitindex

@@ -474,20 +474,22 @@ CheapestFlip first_smallest(Shorts a) noexcept {
 }
 
 struct Integers {
-  struct Pairs {
+  struct Quads {
     __m256i low, high;
   };
   static constexpr size_t kTileRows = 6, kTileVectors = 1, kNarrowRows = 6;
   __m256i low_i32x8, high_i32x8;
 
-  static Integers zero() noexcept { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
-  static Pairs load_pairs(const int16_t* x) noexcept {
-    return {bitindex::load(x), bitindex::load(x + 16)};
+  static Integers load(const int32_t* x) noexcept {
+    return {bitindex::load(x), bitindex::load(x + 8)};
   }
-  static Pairs pair(const int16_t* x) noexcept {
-    int32_t both;
-    std::memcpy(&both, x, sizeof both);
-    return {_mm256_set1_epi32(both), _mm256_set1_epi32(both)};
+  static Quads load_quads(const int8_t* x) noexcept {
+    return {bitindex::load(x), bitindex::load(x + 32)};
+  }
+  static Quads quad(const uint8_t* x) noexcept {
+    int32_t four;
+    std::memcpy(&four, x, sizeof four);
+    return {_mm256_set1_epi32(four), _mm256_set1_epi32(four)};
   }
   void store(int32_t* x) const noexcept {
     bitindex::store(x, low_i32x8);
@@ -495,9 +497,13 @@ struct Integers {
   }
 };
 
-Integers add_products(Integers sum, Integers::Pairs a, Integers::Pairs b) noexcept {
-  return {_mm256_add_epi32(sum.low_i32x8, _mm256_madd_epi16(a.low, b.low)),
-          _mm256_add_epi32(sum.high_i32x8, _mm256_madd_epi16(a.high, b.high))};
+// 16 bits hold two products of 127 and 127.
+__m256i add_products(__m256i sum, __m256i a, __m256i b) noexcept {
+  const __m256i pairs_i16x16 = _mm256_maddubs_epi16(a, b);
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs_i16x16, _mm256_set1_epi16(1)));
+}
+Integers add_products(Integers sum, Integers::Quads a, Integers::Quads b) noexcept {
+  return {add_products(sum.low_i32x8, a.low, b.low), add_products(sum.high_i32x8, a.high, b.high)};
 }
 
 }  // namespace
@@ -520,7 +526,7 @@ const KernelTable kAvx2Kernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
-    multiply_int16<Integers>,
+    multiply_int8<Integers>,
     decide_signs<Floats>,
     next_flip<Shorts>,
 };

@@ -359,22 +359,22 @@ CheapestFlip first_smallest(Shorts a) noexcept {
 }
 
 struct Integers {
-  using Pairs = __m512i;
+  using Quads = __m512i;
   static constexpr size_t kTileRows = 4, kTileVectors = 6, kNarrowRows = 12;
   __m512i sum_i32x16;
 
-  static Integers zero() noexcept { return {_mm512_setzero_si512()}; }
-  static __m512i load_pairs(const int16_t* x) noexcept { return bitindex::load(x); }
-  static __m512i pair(const int16_t* x) noexcept {
-    int32_t both;
-    std::memcpy(&both, x, sizeof both);
-    return _mm512_set1_epi32(both);
+  static Integers load(const int32_t* x) noexcept { return {bitindex::load(x)}; }
+  static __m512i load_quads(const int8_t* x) noexcept { return bitindex::load(x); }
+  static __m512i quad(const uint8_t* x) noexcept {
+    int32_t four;
+    std::memcpy(&four, x, sizeof four);
+    return _mm512_set1_epi32(four);
   }
   void store(int32_t* x) const noexcept { bitindex::store(x, sum_i32x16); }
 };
 
 Integers add_products(Integers sum, __m512i a, __m512i b) noexcept {
-  return {_mm512_dpwssd_epi32(sum.sum_i32x16, a, b)};
+  return {_mm512_dpbusd_epi32(sum.sum_i32x16, a, b)};
 }
 
 }  // namespace
@@ -397,7 +397,7 @@ const KernelTable kAvx512Kernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
-    multiply_int16<Integers>,
+    multiply_int8<Integers>,
     decide_signs<Floats>,
     next_flip<Shorts>,
 };

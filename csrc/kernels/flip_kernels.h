@@ -15,7 +15,7 @@ namespace bitindex {
 
 template <class Floats, size_t kRows>
 BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
-                                  const float* feedback, int16_t* signs,
+                                  const float* feedback, uint8_t* signs,
                                   size_t sign_stride) noexcept {
   Floats left[kRows];
   unrolled<kRows>(
@@ -25,7 +25,7 @@ BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
     unrolled<kRows>([&](size_t r) noexcept {
       float lanes[16];
       left[r].store(lanes);
-      signs[r * sign_stride + i] = sign_of(lanes[i]);
+      signs[r * sign_stride + i] = static_cast<uint8_t>(sign_of(lanes[i]) + 1);
       left[r] = left[r] - flip_signs(row, Floats::set(lanes[i]));
     });
   }
@@ -34,7 +34,7 @@ BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
 // Several rows at once: each sign of a row has to wait for the one before.
 template <class Floats>
 void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
-                  const float* feedback, int16_t* signs, size_t sign_stride) noexcept {
+                  const float* feedback, uint8_t* signs, size_t sign_stride) noexcept {
   constexpr size_t kRows = 8;
   for (; n_rows >= kRows; n_rows -= kRows) {
     decide_rows<Floats, kRows>(evidence, evidence_stride, feedback, signs, sign_stride);

@@ -89,10 +89,10 @@ struct CheapestFlip {
 constexpr size_t kFlipLanes = 32;
 
 // -1 where the sign bit of x is set, else 1. Without a branch, because it is a coin's toss.
-inline int16_t sign_of(float x) noexcept {
+inline int sign_of(float x) noexcept {
   int32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
-  return static_cast<int16_t>(bits >> 31 | 1);
+  return bits >> 31 | 1;
 }
 
 struct KernelTable {
@@ -160,17 +160,17 @@ struct KernelTable {
   void (*level_sums)(const float* x, size_t n_dims, float t, float most, float* product,
                      float* squares) noexcept;
 
-  // sums[r][c] = sum over k < 2 n_pairs of rows[r][k] * matrix[k][c], for 16 * n_panels columns c.
-  // Entry [2 p + i][16 q + j] of the matrix lies at q * panel_stride + 32 p + 2 j + i. No sum of
-  // some of the products may leave 32 bits.
-  void (*multiply_int16)(const int16_t* rows, size_t n_rows, size_t row_stride, size_t n_pairs,
-                         const int16_t* matrix, size_t n_panels, size_t panel_stride,
-                         int32_t* sums) noexcept;
-  // Decides 16 signs of each row in turn: for i = 0, 1, ... 15, signs[i] is -1 where evidence[i] is
-  // negative, -0 included, else 1, and then evidence[j] -= signs[i] * feedback[16 i + j] for j <
-  // 16. What is left of the evidence is not written.
+  // sums[r][c] = starts[c] + sum over k < 4 n_quads of rows[r][k] * matrix[k][c], for 16 * n_panels
+  // columns c. Entry [4 p + i][16 q + j] of the matrix lies at q * panel_stride + 64 p + 4 j + i.
+  // Entries of rows are at most 127, those of the matrix at least -127; no sum may leave 32 bits.
+  void (*multiply_int8)(const uint8_t* rows, size_t n_rows, size_t row_stride, size_t n_quads,
+                        const int8_t* matrix, size_t n_panels, size_t panel_stride,
+                        const int32_t* starts, int32_t* sums) noexcept;
+  // Decides 16 signs of each row in turn: for i = 0, 1, ... 15, the sign is -1 where evidence[i]
+  // is negative, -0 included, else 1, and then evidence[j] -= sign * feedback[16 i + j] for j < 16.
+  // signs[i] is the sign plus 1. What is left of the evidence is not written.
   void (*decide_signs)(const float* evidence, size_t n_rows, size_t evidence_stride,
-                       const float* feedback, int16_t* signs, size_t sign_stride) noexcept;
+                       const float* feedback, uint8_t* signs, size_t sign_stride) noexcept;
   // costs[j] += row[j] ^ sign ^ signs[j], and then the smallest of costs[j] + pull, for a pull of
   // pulls[j] * factor / 2^15, rounded, that is not stored. Both sums saturate. Of equal ones it
   // is the one with the smallest j % kFlipLanes, and of these the one with the smallest j. n is a

@@ -296,18 +296,20 @@ void check_multiply(size_t n_rows, size_t n_dims, size_t n_panels) {
   }
 }
 
-void check_multiply_int16(size_t n_rows, size_t n_pairs, size_t n_panels) {
-  const size_t row_stride = 2 * n_pairs + random_bits() % 3;
-  Exact<int16_t> rows(n_rows * row_stride, random_bits() % 5);
-  Exact<int16_t> matrix(n_panels * n_pairs * 32, random_bits() % 5);
-  const auto draw = [] { return static_cast<int16_t>(random_bits() % 8001 - 4000); };
-  for (size_t i = 0; i < rows.size(); ++i) rows[i] = draw();
-  for (size_t i = 0; i < matrix.size(); ++i) matrix[i] = draw();
+void check_multiply_int8(size_t n_rows, size_t n_quads, size_t n_panels) {
+  const size_t row_stride = 4 * n_quads + random_bits() % 3;
+  Exact<uint8_t> rows(n_rows * row_stride, random_bits() % 5);
+  Exact<int8_t> matrix(n_panels * n_quads * 64, random_bits() % 5);
+  Exact<int32_t> starts(16 * n_panels);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = random_bits() % 128;
+  for (size_t i = 0; i < matrix.size(); ++i)
+    matrix[i] = static_cast<int8_t>(static_cast<int>(random_bits() % 255) - 127);
+  for (size_t i = 0; i < starts.size(); ++i) starts[i] = static_cast<int32_t>(random_bits() >> 8);
   Exact<int32_t> a(n_rows * 16 * n_panels), b(a.size());
   for (const auto& [kernels, sums] : {std::pair(&tested, &a), std::pair(&expected, &b)})
-    kernels->multiply_int16(rows.data(), n_rows, row_stride, n_pairs, matrix.data(), n_panels,
-                            32 * n_pairs, sums->data());
-  check(std::equal(a.data(), a.data() + a.size(), b.data()), "multiply_int16", n_rows, n_pairs,
+    kernels->multiply_int8(rows.data(), n_rows, row_stride, n_quads, matrix.data(), n_panels,
+                           64 * n_quads, starts.data(), sums->data());
+  check(std::equal(a.data(), a.data() + a.size(), b.data()), "multiply_int8", n_rows, n_quads,
         n_panels);
 }
 
@@ -316,7 +318,7 @@ void check_decide_signs(size_t n_rows) {
   Exact<float> evidence(n_rows * stride, random_bits() % 5), feedback(256, random_bits() % 5);
   for (size_t i = 0; i < evidence.size(); ++i) evidence[i] = random_float();
   for (size_t i = 0; i < feedback.size(); ++i) feedback[i] = random_float();
-  Exact<int16_t> a(n_rows * 16), b(a.size());
+  Exact<uint8_t> a(n_rows * 16), b(a.size());
   tested.decide_signs(evidence.data(), n_rows, stride, feedback.data(), a.data(), 16);
   expected.decide_signs(evidence.data(), n_rows, stride, feedback.data(), b.data(), 16);
   check(std::equal(a.data(), a.data() + a.size(), b.data()), "decide_signs", n_rows, stride, 0);
@@ -379,7 +381,7 @@ int main() {
         check_slices(n_bytes * 37 % 700, n_bytes, static_cast<Content>(content));
     check_all_vectors(n_bytes);
     check_multiply(n_bytes % 15, n_bytes, n_bytes % 9);
-    check_multiply_int16(n_bytes % 15, n_bytes, n_bytes % 9);
+    check_multiply_int8(n_bytes % 15, n_bytes, n_bytes % 9);
     check_decide_signs(n_bytes % 37);
     check_next_flip(32 * (n_bytes + 1));
     check_hadamard(n_bytes);
