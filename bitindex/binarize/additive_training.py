@@ -160,8 +160,11 @@ class DecoderTraining:
             no_start,
             self.metric.along_weight,
         )
-        packed = coder.encode(self._rows, _TRAINING_PATIENCE, pack(self._signs > 0), 0)
-        self._signs = np.where(unpack(packed, self._n_bits), np.float32(1), np.float32(-1))
+        columns = columns_of_bits(self._n_bits)
+        first = pack(self._signs[:, columns] > 0)
+        packed = coder.encode(self._rows, _TRAINING_PATIENCE, first, 0)
+        bits = unpack(packed, self._n_bits)
+        self._signs[:, columns] = np.where(bits, np.float32(1), np.float32(-1))
         self._fit_decoder()
 
     def _weighted(self) -> Floats:
@@ -225,3 +228,13 @@ class DecoderTraining:
         return TrainedCoder(
             *(np.ascontiguousarray(m, np.float32) for m in (decoder, weighted, evidence, feedback))
         )
+
+
+def columns_of_bits(n_bits: int) -> npt.NDArray[np.intp]:
+    """Return which column of D each bit of a code stands for, as csrc/encode/additive.h says.
+
+    Columns of one energy go to different bytes: a query's table is rounded to steps that its
+    heaviest byte needs.
+    """
+    bits = np.arange(n_bits)
+    return np.argsort(np.lexsort((bits // 8, bits % 8)))

@@ -107,9 +107,12 @@ class AdditiveCoder::Part {
 
   void unpack_signs(const uint8_t* packed) {
     const size_t m = coder_.n_bits(), n_bytes = coder_.n_bytes();
-    for (size_t i = 0; i < n_; ++i, packed += n_bytes)
-      for (size_t j = 0; j < m; ++j)
-        signs_[i * width_ + j] = (packed[j / 8] >> (7 - j % 8) & 1) != 0 ? 2 : 0;
+    for (size_t i = 0; i < n_; ++i, packed += n_bytes) {
+      uint8_t* sign = &signs_[i * width_];
+      for (size_t bit = 0; bit < 8; ++bit)
+        for (size_t byte = 0; 8 * byte + bit < m; ++byte)
+          *sign++ = (packed[byte] >> (7 - bit) & 1) != 0 ? 2 : 0;
+    }
   }
 
   // From r to e = r - D b, and <v, e>.

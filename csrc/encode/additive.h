@@ -51,8 +51,10 @@ class AdditiveCoder {
   size_t n_bits() const noexcept { return n_bits_; }
   size_t n_bytes() const noexcept { return (n_bits_ + 7) / 8; }
 
-  // Writes n_bytes() a row, bit 0 the highest of the first byte. Starts from the codes `first`
-  // where it is not null. A patience of 0 stops at the first code that no flip makes better.
+  // Writes n_bytes() a row. The first signs become the highest bits of all bytes, those that follow
+  // the second ones, and so on: a query's table is rounded to steps that its heaviest byte needs,
+  // so columns of one energy go to different bytes. Starts from the codes `first` where it is not
+  // null. A patience of 0 stops at the first code that no flip makes better.
   void encode(const RowWork& work, const float* rows, size_t n_rows, size_t patience,
               const uint8_t* first, uint8_t* packed) const;
 

@@ -107,7 +107,7 @@ void FlipSearch::set_best(double error) noexcept {
   least_error_ = error;
   coarsest_ = 0.0f;
   since_best_ = 0;
-  std::fill(differs_.begin(), differs_.end(), uint8_t{0});
+  std::fill(differs_.begin(), differs_.end(), int16_t{0});
 }
 
 void FlipSearch::look() noexcept {
@@ -131,7 +131,8 @@ bool FlipSearch::take() noexcept {
     set_best(error);
     return true;
   }
-  differs_[next_.bit] ^= 1;
+  int16_t& differs = differs_[next_.bit];
+  differs = static_cast<int16_t>(~differs);
   return ++since_best_ <= patience_;
 }
 
@@ -165,11 +166,14 @@ void FlipSearch::flip(size_t j) noexcept {
 
 void FlipSearch::pack_best(uint8_t* packed) const noexcept {
   const size_t n_bits = problem_.n_bits();
-  for (size_t first = 0; first < n_bits; first += 8) {
-    unsigned byte = 0;
-    for (size_t j = first; j < std::min(first + 8, n_bits); ++j)
-      byte |= ((signs_[j] == 0) != (differs_[j] != 0) ? 128u : 0u) >> (j - first);
-    *packed++ = static_cast<uint8_t>(byte);
+  std::fill(packed, packed + (n_bits + 7) / 8, uint8_t{0});
+  const int16_t *signs = signs_.data(), *differs = differs_.data();
+  for (size_t bit = 0; bit < 8; ++bit) {
+    const size_t n_bytes = (n_bits + 7 - bit) / 8;  // that have such a bit
+    for (size_t i = 0; i < n_bytes; ++i)
+      packed[i] |= static_cast<uint8_t>(~(signs[i] ^ differs[i]) & 128 >> bit);
+    signs += n_bytes;
+    differs += n_bytes;
   }
 }
 

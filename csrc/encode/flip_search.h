@@ -59,7 +59,8 @@ class FlipSearch {
   // halves do is apart so that other searches can look while the result of this one is awaited.
   void look() noexcept;
   bool take() noexcept;
-  // Writes the best signs, ceil(n_bits / 8) bytes, bit 0 the highest of the first byte.
+  // Writes the best signs, ceil(n_bits / 8) bytes: first the highest bits of all bytes, then the
+  // second ones, and so on.
   void pack_best(uint8_t* packed) const noexcept;
 
  private:
@@ -78,7 +79,7 @@ class FlipSearch {
   AlignedArray<int16_t> pulls_;
   AlignedArray<float> along_;     // D^T v in the units of bits
   std::vector<uint8_t> rests_;    // 1 for signs that must not flip now
-  std::vector<uint8_t> differs_;  // 1 where the best signs are others
+  std::vector<int16_t> differs_;  // -1 where the best signs are others
   size_t resting_[kTenure] = {};
   FlipUpdate update_;
   float factor_, factor_step_;  // the update's factor is factor_, which a flip changes by its pull
