@@ -24,7 +24,8 @@ from bitindex.binarize import (
 )
 from bitindex.codes import Codes
 from bitindex.embedding_index import EmbeddingIndex
-from bitindex.index import FlatIndex, IVFIndex
+from bitindex.faiss_files import read_faiss, write_faiss
+from bitindex.index import FlatIndex, IVFIndex, MIHIndex
 from bitindex.storage import FileFormatError, load
 from bitindex.threads import get_num_threads, set_num_threads
 
@@ -56,6 +57,7 @@ __all__ = [
     # indexes over packed codes
     "FlatIndex",
     "IVFIndex",
+    "MIHIndex",
     # floats in, similarities out
     "Binarizer",
     "SignBinarizer",
@@ -74,6 +76,8 @@ __all__ = [
     # files
     "load",
     "FileFormatError",
+    "read_faiss",
+    "write_faiss",
     # threads
     "get_num_threads",
     "set_num_threads",

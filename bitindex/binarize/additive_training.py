@@ -165,9 +165,10 @@ class DecoderTraining:
             trained.feedback,
             self.metric.along_weight,
         )
-        start = None if afresh else pack(self._signs > 0)
-        packed = coder.encode(self._rows, _TRAINING_PATIENCE, start, 0)
-        self._signs = np.where(unpack(packed, self._n_bits), np.float32(1), np.float32(-1))
+        columns = columns_of_bits(self._n_bits)
+        start = None if afresh else pack(self._signs[:, columns] > 0)
+        bits = unpack(coder.encode(self._rows, _TRAINING_PATIENCE, start, 0), self._n_bits)
+        self._signs[:, columns] = np.where(bits, np.float32(1), np.float32(-1))
         self._fit_decoder()
 
     def _fit_decoder(self) -> None:
@@ -229,3 +230,13 @@ class DecoderTraining:
         return TrainedCoder(
             *(np.ascontiguousarray(m, np.float32) for m in (decoder, weighted, evidence, feedback))
         )
+
+
+def columns_of_bits(n_bits: int) -> npt.NDArray[np.intp]:
+    """Return which column of D each bit of a code stands for, as csrc/encode/bit_order.h says.
+
+    Columns are dealt out to pairs of bytes by their energy, to and fro: a query's table is rounded
+    to steps that its heaviest two bytes need.
+    """
+    turn, pair = np.arange(n_bits) % 16, np.arange(n_bits) // 16
+    return np.argsort(np.lexsort((np.where(turn % 2, -pair, pair), turn)))

@@ -28,6 +28,7 @@ __all__ = [
 KINDS = {
     "flat": "bitindex.index.flat:FlatIndex",
     "ivf": "bitindex.index.ivf:IVFIndex",
+    "mih": "bitindex.index.mih:MIHIndex",
     "embedding": "bitindex.embedding_index:EmbeddingIndex",
 }
 

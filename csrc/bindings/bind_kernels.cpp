@@ -125,33 +125,36 @@ class Kernels {
   }
 
   // The rows may be longer than the matrix is high; it has the shape (n_panels, n_pairs, 16, 2).
-  Array<int32_t> multiply_int16(const Array<int16_t>& rows, const Array<int16_t>& matrix) const {
+  Array<int32_t> multiply_int8(const Array<uint8_t>& rows, const Array<int8_t>& matrix,
+                               const Array<int32_t>& starts) const {
     const auto n_rows = static_cast<size_t>(rows.shape(0));
     const auto n_panels = static_cast<size_t>(matrix.shape(0));
-    const auto n_pairs = static_cast<size_t>(matrix.shape(1));
+    const auto n_quads = static_cast<size_t>(matrix.shape(1));
     auto sums = new_array<int32_t>({n_rows, 16 * n_panels});
-    table_.multiply_int16(rows.data(), n_rows, static_cast<size_t>(rows.shape(1)), n_pairs,
-                          matrix.data(), n_panels, 32 * n_pairs, sums.mutable_data());
+    table_.multiply_int8(rows.data(), n_rows, static_cast<size_t>(rows.shape(1)), n_quads,
+                         matrix.data(), n_panels, 64 * n_quads, starts.data(), sums.mutable_data());
     return sums;
   }
 
-  Array<int16_t> decide_signs(const Array<float>& evidence, const Array<float>& feedback) const {
+  Array<uint8_t> decide_signs(const Array<float>& evidence, const Array<float>& feedback) const {
     const auto n_rows = static_cast<size_t>(evidence.shape(0));
-    auto signs = new_array<int16_t>({n_rows, 16});
+    auto signs = new_array<uint8_t>({n_rows, 16});
     table_.decide_signs(evidence.data(), n_rows, static_cast<size_t>(evidence.shape(1)),
                         feedback.data(), signs.mutable_data(), 16);
     return signs;
   }
 
-  std::pair<Array<float>, size_t> next_flip(const Array<float>& costs, const Array<float>& row,
-                                            float sign, const Array<float>& along,
-                                            float along_factor) const {
-    values_of<float>(row, size_of(costs), 1, "row");
-    values_of<float>(along, size_of(costs), 1, "along");
-    Array<float> out(costs.size(), costs.data());
-    const size_t best = table_.next_flip({row.data(), sign, along_factor}, along.data(),
-                                         size_of(costs), out.mutable_data());
-    return {out, best};
+  std::tuple<Array<int16_t>, size_t, int> next_flip(const Array<int16_t>& costs,
+                                                    const Array<int16_t>& row, int16_t sign,
+                                                    const Array<int16_t>& signs,
+                                                    const Array<int16_t>& pulls,
+                                                    int16_t factor) const {
+    for (const auto& [array, name] : {std::pair(&row, "row"), {&signs, "signs"}, {&pulls, "pulls"}})
+      values_of<int16_t>(*array, size_of(costs), 1, name);
+    Array<int16_t> out(costs.size(), costs.data());
+    const CheapestFlip cheapest = table_.next_flip(
+        {row.data(), sign, factor}, signs.data(), pulls.data(), size_of(costs), out.mutable_data());
+    return {out, cheapest.bit, cheapest.cost};
   }
 
   Array<float> hadamard(const Array<float>& x, const Array<float>& factors, size_t first,
@@ -209,12 +212,13 @@ void bind_kernels(py::module_& module) {
       .def("squared_l2", &Kernels::squared_l2<int8_t, kInt8>, query, x, py::arg("scale"))
       .def("multiply_rows", &Kernels::multiply_rows, rows, py::arg("matrix").noconvert(),
            py::arg("panels"))
-      .def("multiply_int16", &Kernels::multiply_int16, rows, py::arg("matrix").noconvert())
+      .def("multiply_int8", &Kernels::multiply_int8, rows, py::arg("matrix").noconvert(),
+           py::arg("starts").noconvert())
       .def("decide_signs", &Kernels::decide_signs, py::arg("evidence").noconvert(),
            py::arg("feedback").noconvert())
       .def("next_flip", &Kernels::next_flip, py::arg("costs").noconvert(),
-           py::arg("row").noconvert(), py::arg("sign"), py::arg("along").noconvert(),
-           py::arg("along_factor"))
+           py::arg("row").noconvert(), py::arg("sign"), py::arg("signs").noconvert(),
+           py::arg("pulls").noconvert(), py::arg("factor"))
       .def("hadamard", &Kernels::hadamard, x, py::arg("factors").noconvert(), py::arg("first"),
            py::arg("n"))
       .def("level_sums", &Kernels::level_sums, x, py::arg("t"), py::arg("most"));

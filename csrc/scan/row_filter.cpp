@@ -4,24 +4,11 @@
 #include <bitset>
 #include <cstring>
 
+#include "codes/lowest_bit.h"
 #include "codes/random.h"
-
-#if defined(_MSC_VER)
-#include <intrin.h>
-#endif
 
 namespace bitindex {
 namespace {
-
-int lowest_bit(uint64_t word) noexcept {
-#if defined(_MSC_VER)
-  unsigned long index;
-  _BitScanForward64(&index, word);
-  return static_cast<int>(index);
-#else
-  return __builtin_ctzll(word);
-#endif
-}
 
 size_t count_bits(uint64_t word) noexcept { return std::bitset<64>(word).count(); }
 
@@ -78,6 +65,17 @@ RowFilter RowFilter::sample(size_t n_rows) const {
   for (uint64_t& word : result.words_) {
     for (size_t share = kSampleShare; share > 1; share /= 2) word &= next_random(random);
     result.n_allowed_ += count_bits(word);
+  }
+  return result;
+}
+
+RowFilter RowFilter::only(const std::vector<uint32_t>& rows, size_t n_rows) const {
+  RowFilter result;
+  result.words_.assign(n_rows / 64 + 1, 0);
+  for (const uint32_t row : rows) {
+    if (!allows_all() && !allows(row)) continue;
+    result.allow(row);
+    ++result.n_allowed_;
   }
   return result;
 }

@@ -48,7 +48,9 @@ template <class Make, class Add>
 void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
   using Collector = decltype(make(size_t{0}, size_t{0}, size_t{0}));
   const size_t n_batch = plan.n_queries();
-  const size_t n_rows = scan.store.n_rows();
+  const size_t first_row = scan.rows.first;
+  const size_t end_row = std::min(scan.rows.last, scan.store.n_rows());
+  const size_t n_rows = end_row - std::min(first_row, end_row);
   const Cut cut = cut_work(plan, n_rows, scan.store.column(0).width(), scan.n_threads);
   const size_t n_groups = (n_batch + cut.group_queries - 1) / cut.group_queries;
   const size_t n_ranges = (n_rows + cut.range_rows - 1) / cut.range_rows;
@@ -58,8 +60,8 @@ void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
     const size_t first_query = task / n_ranges * cut.group_queries;
     const size_t last_query = std::min(n_batch, first_query + cut.group_queries);
     const size_t range = task % n_ranges;
-    size_t row = range * cut.range_rows;
-    const size_t last_row = std::min(n_rows, row + cut.range_rows);
+    size_t row = first_row + range * cut.range_rows;
+    const size_t last_row = std::min(end_row, row + cut.range_rows);
     std::vector<Collector>& collectors = collected[task];
     for (size_t q = first_query; q < last_query; ++q)
       collectors.push_back(make(q, range, last_row - row));
@@ -117,7 +119,8 @@ bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
   if (k < kMinGuessedK || scan.filter.n_allowed() < 4 * rank * RowFilter::kSampleShare)
     return false;
   const RowFilter sample = scan.filter.sample(scan.store.n_rows());
-  const Scan sampled = {scan.store, scan.kernels, sample, scan.n_threads, scan.cancel};
+  const Scan sampled = {scan.store, scan.kernels, sample, scan.n_threads, scan.cancel,
+                        scan.rows,  scan.by_offset};
   std::vector<SharedLimit> no_limits(plan.n_queries());
   CandidateLists lists(plan.n_queries());
   find_k_nearest(sampled, plan, rank, no_limits, lists.data());
@@ -128,12 +131,16 @@ bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
 
 }  // namespace
 
-CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
+CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
+                            const float* known_limits) {
   const size_t n_results = std::min(k, scan.filter.n_allowed());
   if (n_results == 0) return CandidateLists(n_queries);
   const auto use = [&](const QueryPlan& plan, std::vector<Candidate>* lists) {
     std::vector<SharedLimit> limits(plan.n_queries());
-    const bool guessed = guess_limits(scan, plan, n_results, limits);
+    for (size_t q = 0; known_limits != nullptr && q < limits.size(); ++q)
+      limits[q].publish(known_limits[plan.number_in_score(q)], SharedLimit::kNoRange);
+    const bool guessed =
+        known_limits == nullptr && guess_limits(scan, plan, n_results, limits);
     find_k_nearest(scan, plan, n_results, limits, lists);
     const auto is_short = [&](const std::vector<Candidate>& list) {
       return list.size() < n_results;

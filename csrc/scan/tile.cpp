@@ -53,6 +53,7 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
   sums_.resize(capacity_);
   for (std::vector<uint32_t>& positions : positions_) positions.resize(capacity_ + 16);
+  if (scan.by_offset) reaches_.resize(plan.n_queries());
   if (!scan.filter.allows_all()) make_room_to_gather();
 }
 
@@ -109,6 +110,7 @@ void Tile::gather(const uint32_t* rows) {
 void Tile::prepare() {
   if (score_.bounds_sums() && offsets_ != nullptr)
     least_offset_ = *std::min_element(offsets_, offsets_ + n_);
+  if (scan_.by_offset) most_offset_ = *std::max_element(offsets_, offsets_ + n_);
   if (plan_.method() == Method::kTables)
     scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
   else if (n_ >= min_sliced_rows_)

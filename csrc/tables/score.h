@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "kernels/kernel_table.h"
 
@@ -28,6 +29,11 @@ inline int32_t whole_bits(float x) {
   if (x < 0.0f) return -1;
   return x < static_cast<float>(kAnyNumberOfBits) ? static_cast<int32_t>(x) : kAnyNumberOfBits;
 }
+
+struct OffsetRange {
+  float least = -std::numeric_limits<float>::infinity();
+  float most = std::numeric_limits<float>::infinity();
+};
 
 class Score {
  public:
@@ -54,6 +60,12 @@ class Score {
   // The numbers stored beside each row that the key depends on, or null.
   virtual const float* scales() const { return nullptr; }
   virtual const float* offsets() const { return nullptr; }
+
+  // Only rows with offsets in this range can have key(q, ...) <= limit.
+  virtual OffsetRange offsets_within(size_t q, float limit) const {
+    (void)q, (void)limit;
+    return {};
+  }
 
   // A test that every row with key(q, ...) <= limit passes, and few others. Its pointers are unset.
   virtual RowTest row_test(size_t q, float limit) const = 0;
