@@ -106,8 +106,8 @@ void FlipSearch::start(const FlipStart& start) noexcept {
 void FlipSearch::set_best(double error) noexcept {
   least_error_ = error;
   coarsest_ = 0.0f;
+  if (since_best_ > 0) std::fill(differs_.begin(), differs_.end(), int16_t{0});
   since_best_ = 0;
-  std::fill(differs_.begin(), differs_.end(), int16_t{0});
 }
 
 void FlipSearch::look() noexcept {
