@@ -23,7 +23,7 @@ from bitindex.binarize import (
 )
 from bitindex.codes import Codes
 from bitindex.embedding_index import EmbeddingIndex
-from bitindex.index import FlatIndex
+from bitindex.index import FlatIndex, HNSWIndex
 from bitindex.storage import FileFormatError, load
 from bitindex.threads import get_num_threads, set_num_threads
 
@@ -54,6 +54,7 @@ __all__ = [
     "jaccard",
     # indexes over packed codes
     "FlatIndex",
+    "HNSWIndex",
     # floats in, similarities out
     "Binarizer",
     "SignBinarizer",

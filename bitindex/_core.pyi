@@ -103,6 +103,9 @@ class Index:
 
 class FlatIndex(Index): ...
 
+class HNSWIndex(Index):
+    def n_unreached(self) -> int: ...
+
 class AdditiveCoder:
     """Codes of rows by given matrices; never changes, and any thread may use it."""
 

@@ -10,7 +10,7 @@ LEVEL_METRICS = ["sdc1", "sdc2", "sdc3", "sdc4"]
 METRICS = ["hamming", "jaccard", "dice", "cosine", *LEVEL_METRICS]
 BIT_ORDERS = ["big", "little"]
 # Options with which a kind that is not exact looks at every row.
-EXACT = {}
+EXACT = {"hnsw": {"ef": 2**31 - 1}}
 WIDTHS = [1, 7, 8, 13, 64, 100, 256, 1000, 2048, 65536]
 
 

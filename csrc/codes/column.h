@@ -31,6 +31,8 @@ class Column {
   void set(size_t row, const void* value) noexcept;
   // Keeps the given rows, which ascend, and drops the others.
   void keep(const std::vector<uint32_t>& rows) noexcept;
+  // Drops all rows behind the first n.
+  void truncate(size_t n) noexcept { n_rows_ = n < n_rows_ ? n : n_rows_; }
 
   // Takes n_rows rows that live elsewhere, kept alive by `owner`; the first reserve copies them.
   void borrow(const uint8_t* data, size_t n_rows, std::shared_ptr<const void> owner) noexcept;

@@ -1,0 +1,36 @@
+// Rows that come into a graph together.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "graph/graph.h"
+#include "graph/neighbour_choice.h"
+
+namespace bitindex {
+
+struct Batch {
+  static constexpr size_t kMaxRows = 1024;
+
+  // Those that are in a layer: their rows and nodes.
+  struct Members {
+    std::vector<uint32_t> rows, nodes;
+  };
+
+  std::vector<uint32_t> rows;  // ascending
+  std::vector<uint8_t> codes;  // of the rows, next to each other
+  std::unique_ptr<Score> score;
+  std::vector<Members> layers;
+  std::vector<std::vector<uint32_t>> nodes;  // of each row, in the layers that it is in
+  // Of each row, the nodes to link it with in these layers.
+  std::vector<std::vector<std::vector<Candidate>>> chosen;
+  // Of each row, whether it is to be linked with some row of the same code alone: one of `chosen`.
+  std::vector<uint8_t> is_twin;
+};
+
+// Adds nodes without links for rows to the graph. `seed` decides which layers a row is in.
+Batch add_batch(Graph& graph, const RowMetric& metric, uint64_t seed, std::vector<uint32_t> rows);
+
+}  // namespace bitindex

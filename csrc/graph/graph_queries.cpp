@@ -1,0 +1,144 @@
+#include "graph/graph_queries.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "graph/collectors.h"
+#include "scan/thread_pool.h"
+
+namespace bitindex {
+namespace {
+
+constexpr size_t kQueriesPerTask = 16;
+// For each row that it keeps, a search takes as long as a scan of so many rows.
+constexpr size_t kScannedPerKept = 128;
+// A row that a walk sees takes as long as so many of a scan for one query.
+constexpr size_t kScannedPerSeen = 4;
+constexpr size_t kScannedTogether = 64;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+}  // namespace
+
+bool GraphQueries::scan_is_cheaper() const noexcept {
+  const size_t n_linked = graph_.n_linked();
+  if (scan_.store.n_rows() - n_linked > n_linked) return true;
+  // A walk sees so many more rows than it keeps as there are for each allowed one.
+  const auto n_allowed = static_cast<double>(scan_.filter.n_allowed());
+  const double cost = static_cast<double>(width_) * kScannedPerKept;
+  return cost * static_cast<double>(n_linked) >= n_allowed * n_allowed;
+}
+
+size_t GraphQueries::most_seen() const noexcept {
+  return scan_.filter.n_allowed() / kScannedPerSeen;
+}
+
+template <class Answer>
+CandidateLists GraphQueries::answer_each(size_t n_queries, Answer answer) const {
+  CandidateLists lists(n_queries);
+  const NearerFirst nearer_first(scan_.store.ids());
+  run_tasks((n_queries + kQueriesPerTask - 1) / kQueriesPerTask, scan_.n_threads, scan_.cancel,
+            [&](size_t task) {
+              GraphSearch search(graph_, scan_.kernels, scan_.store, score_);
+              Beam beam;
+              const size_t last = std::min(n_queries, (task + 1) * kQueriesPerTask);
+              for (size_t q = task * kQueriesPerTask; q < last && !scan_.cancel.stopped(); ++q) {
+                search.set_query(q);
+                lists[q] = answer(search, beam);
+                nearer_first.sort(lists[q]);
+              }
+            });
+  return lists;
+}
+
+CandidateLists GraphQueries::find_nearest(size_t n_queries, size_t k) const {
+  CandidateLists lists = answer_each(
+      n_queries, [&](GraphSearch& search, Beam& beam) { return nearest(search, beam, k); });
+  for (auto& list : lists) list.resize(std::min(k, list.size()));
+  return lists;
+}
+
+CandidateLists GraphQueries::find_within(size_t n_queries, float radius) const {
+  return answer_each(n_queries,
+                     [&](GraphSearch& search, Beam&) { return within(search, radius); });
+}
+
+std::vector<Candidate> GraphQueries::nearest(GraphSearch& search, Beam& beam, size_t k) const {
+  const Candidate from = search.descend(*entry_, 0);
+  std::vector<Candidate> found;
+  if (scan_.filter.allows_all()) {
+    search.find_nearest(0, from, width_, beam);
+    beam.copy_to(found);
+  } else {
+    NearestAllowed collector(width_, [this](uint32_t row) { return scan_.filter.allows(row); });
+    if (!search.explore(from, most_seen(), collector)) return scan_nearest(search.keys(), k);
+    found = collector.take();
+  }
+  add_unlinked(search.keys(), kInfinity, found);
+  return found.size() < k ? scan_nearest(search.keys(), k) : found;
+}
+
+std::vector<Candidate> GraphQueries::within(GraphSearch& search, float radius) const {
+  AllowedWithin collector(radius, width_, [this](uint32_t row) { return allows(row); });
+  if (!search.explore(search.descend(*entry_, 0), most_seen(), collector))
+    return scan_within(search.keys(), radius);
+  std::vector<Candidate> found = collector.take();
+  add_unlinked(search.keys(), radius, found);
+  return found;
+}
+
+template <class Use>
+void GraphQueries::for_allowed_rows(Use use) const {
+  const size_t n_rows = scan_.store.n_rows();
+  uint32_t rows[kScannedTogether];
+  for (size_t next = 0; next < n_rows && !scan_.cancel.stopped();) {
+    size_t n = 0;
+    if (scan_.filter.allows_all())
+      while (n < kScannedTogether && next < n_rows) rows[n++] = static_cast<uint32_t>(next++);
+    else
+      n = scan_.filter.next_rows(next, n_rows, kScannedTogether, rows);
+    use(rows, n);
+  }
+}
+
+std::vector<Candidate> GraphQueries::scan_nearest(RowKeys& keys, size_t k) const {
+  SharedLimit shared;
+  TopK nearest(k, NearerFirst(scan_.store.ids()), shared, 0);
+  std::vector<Candidate> near;
+  for_allowed_rows([&](const uint32_t* rows, size_t n) {
+    near.clear();
+    keys.within(rows, rows, n, nearest.limit(), near);
+    for (const Candidate& candidate : near) nearest.push(candidate.key(), candidate.row());
+  });
+  return nearest.take();
+}
+
+std::vector<Candidate> GraphQueries::scan_within(RowKeys& keys, float radius) const {
+  std::vector<Candidate> found, near;
+  for_allowed_rows([&](const uint32_t* rows, size_t n) {
+    near.clear();
+    keys.within(rows, rows, n, radius, near);
+    for (const Candidate& candidate : near)
+      if (candidate.key() <= radius) found.push_back(candidate);
+  });
+  return found;
+}
+
+void GraphQueries::add_unlinked(RowKeys& keys, float limit,
+                                std::vector<Candidate>& candidates) const {
+  std::vector<uint32_t> rows = graph_.pending();
+  for (size_t row = graph_.n_rows(); row < scan_.store.n_rows(); ++row)
+    rows.push_back(static_cast<uint32_t>(row));
+  if (rows.empty()) return;
+  rows.erase(std::remove_if(rows.begin(), rows.end(), [&](uint32_t row) { return !allows(row); }),
+             rows.end());
+  // A link from before a row changed may have led to it already.
+  std::vector<Candidate> near;
+  keys.within(rows.data(), rows.data(), rows.size(), limit, near);
+  for (const Candidate& candidate : near)
+    if (candidate.key() <= limit) candidates.push_back(candidate);
+  std::sort(candidates.begin(), candidates.end());
+  const auto same = [](const Candidate& a, const Candidate& b) { return a.row() == b.row(); };
+  candidates.erase(std::unique(candidates.begin(), candidates.end(), same), candidates.end());
+}
+
+}  // namespace bitindex
