@@ -26,6 +26,7 @@ py::dict structure(const py::object& self) {
   arrays["upper_links"] = as_array(graph.upper_links, index.m());
   arrays["upper_rows"] = as_array(graph.upper_rows);
   arrays["upper_below"] = as_array(graph.upper_below);
+  arrays["twins"] = as_array(graph.twins);
   arrays["pending"] = as_array(graph.pending);
   return arrays;
 }
@@ -58,6 +59,7 @@ void restore_structure(HNSWIndex& index, py::dict arrays) {
   graph.upper_links = take_values(arrays, "upper_links", 2);
   graph.upper_rows = take_values(arrays, "upper_rows");
   graph.upper_below = take_values(arrays, "upper_below");
+  graph.twins = take_values(arrays, "twins");
   graph.pending = take_values(arrays, "pending");
   for (const auto& [name, array] : arrays)
     throw std::invalid_argument("section 'structure/" + py::cast<std::string>(name) +

@@ -29,7 +29,7 @@ struct Wishes {
 std::vector<NewLink> links_back(const Batch& batch, size_t layer) {
   std::vector<NewLink> links;
   for (size_t i = 0; i < batch.rows.size(); ++i) {
-    if (batch.is_twin[i] != 0 || layer >= batch.nodes[i].size()) continue;
+    if (batch.twin_of[i] != Layer::kNone || layer >= batch.nodes[i].size()) continue;
     for (const Candidate& neighbour : batch.chosen[i][layer])
       links.push_back({neighbour.row(), batch.nodes[i][layer]});
   }
@@ -61,7 +61,8 @@ bool add_links(Layer& layer, const Wishes& wishes) {
 }
 
 // Chooses the links of nodes that have too many.
-void choose_links(Layer& layer, const RowMetric& metric, const std::vector<Wishes>& crowded) {
+void choose_links(const Graph& graph, Layer& layer, const RowMetric& metric,
+                  const std::vector<Wishes>& crowded) {
   const size_t n_bytes = metric.codes.n_bytes();
   std::vector<uint8_t> codes(crowded.size() * n_bytes);
   for (size_t i = 0; i < crowded.size(); ++i)
@@ -79,6 +80,11 @@ void choose_links(Layer& layer, const RowMetric& metric, const std::vector<Wishe
       nodes.push_back(link->to);
     std::sort(nodes.begin(), nodes.end());
     nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+    const auto twins_first = std::stable_partition(nodes.begin(), nodes.end(), [&](uint32_t other) {
+      return layer.rows().empty() && graph.is_twin(other);
+    });
+    const std::vector<uint32_t> twins(nodes.begin(), twins_first);
+    nodes.erase(nodes.begin(), twins_first);
     rows.resize(nodes.size());
     for (size_t j = 0; j < nodes.size(); ++j) rows[j] = layer.row(nodes[j]);
     keys.set_query(i);
@@ -86,8 +92,8 @@ void choose_links(Layer& layer, const RowMetric& metric, const std::vector<Wishe
     keys.within(rows.data(), nodes.data(), nodes.size(), std::numeric_limits<float>::infinity(),
                 candidates);
     std::sort(candidates.begin(), candidates.end());
-    choice.choose(codes.data() + i * n_bytes, layer, layer.degree(), candidates);
-    nodes.clear();
+    choice.choose(codes.data() + i * n_bytes, layer, layer.degree() - twins.size(), candidates);
+    nodes = twins;
     for (const Candidate& candidate : candidates) nodes.push_back(candidate.row());
     layer.set_links(node, nodes.data(), nodes.size());
   }
@@ -95,13 +101,14 @@ void choose_links(Layer& layer, const RowMetric& metric, const std::vector<Wishe
 
 // Where all neighbours have dropped a row, one of them takes it back: the nearest that has room, or
 // the nearest instead of its last link.
-void keep_reachable(Layer& layer, uint32_t row, const std::vector<Candidate>& neighbours) {
+void keep_reachable(Graph& graph, uint32_t row, const std::vector<Candidate>& neighbours) {
+  const Layer& layer = graph.layer(0);
   const auto leads_here = [&](const Candidate& c) { return layer.has_link(c.row(), row); };
   if (neighbours.empty() || std::any_of(neighbours.begin(), neighbours.end(), leads_here)) return;
   for (const Candidate& neighbour : neighbours)
     if (layer.n_links(neighbour.row()) < layer.degree())
-      return layer.add_link(neighbour.row(), row);
-  layer.replace_link(neighbours[0].row(), layer.degree() - 1, row);
+      return graph.force_link(neighbour.row(), row);
+  graph.force_link(neighbours[0].row(), row);
 }
 
 }  // namespace
@@ -110,7 +117,7 @@ void link_both_ways(Graph& graph, const RowMetric& metric, size_t n_threads, con
                     size_t layer_number) {
   Layer& layer = graph.layer(layer_number);
   const auto links_of = [&](size_t i) -> const std::vector<Candidate>* {
-    const bool has_links = batch.is_twin[i] == 0 && layer_number < batch.nodes[i].size();
+    const bool has_links = batch.twin_of[i] == Layer::kNone && layer_number < batch.nodes[i].size();
     return has_links ? &batch.chosen[i][layer_number] : nullptr;
   };
   std::vector<uint32_t> nodes;
@@ -131,11 +138,11 @@ void link_both_ways(Graph& graph, const RowMetric& metric, size_t n_threads, con
               const size_t last = std::min(wishes.size(), (task + 1) * kNodesPerTask);
               for (size_t i = task * kNodesPerTask; i < last; ++i)
                 if (!add_links(layer, wishes[i])) crowded.push_back(wishes[i]);
-              if (!crowded.empty()) choose_links(layer, metric, crowded);
+              if (!crowded.empty()) choose_links(graph, layer, metric, crowded);
             });
   if (layer_number > 0) return;
   for (size_t i = 0; i < batch.rows.size(); ++i)
-    if (links_of(i) != nullptr) keep_reachable(layer, batch.rows[i], *links_of(i));
+    if (links_of(i) != nullptr) keep_reachable(graph, batch.rows[i], *links_of(i));
 }
 
 }  // namespace bitindex

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "graph/random.h"
@@ -27,6 +28,27 @@ uint32_t find_node(const Layer& layer, uint32_t row) {
   return at == rows.end() ? Layer::kNone : static_cast<uint32_t>(at - rows.begin());
 }
 
+// Of each row the first with the same code, or kNone where it is the first itself.
+std::vector<uint32_t> find_twins(const std::vector<uint32_t>& rows,
+                                 const std::vector<uint8_t>& codes, size_t n_bytes) {
+  const auto compare = [&](size_t a, size_t b) {
+    return std::memcmp(codes.data() + a * n_bytes, codes.data() + b * n_bytes, n_bytes);
+  };
+  std::vector<size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    const int sign = compare(a, b);
+    return sign != 0 ? sign < 0 : a < b;
+  });
+  std::vector<uint32_t> twin_of(rows.size(), Layer::kNone);
+  for (size_t i = 1, first = 0; i < order.size(); ++i)
+    if (compare(order[first], order[i]) == 0)
+      twin_of[order[i]] = rows[order[first]];
+    else
+      first = i;
+  return twin_of;
+}
+
 }  // namespace
 
 Batch add_batch(Graph& graph, const RowMetric& metric, uint64_t seed, std::vector<uint32_t> rows) {
@@ -40,12 +62,13 @@ Batch add_batch(Graph& graph, const RowMetric& metric, uint64_t seed, std::vecto
   batch.score = metric.score(batch.codes.data(), n);
   batch.nodes.resize(n);
   batch.chosen.resize(n);
-  batch.is_twin.resize(n);
+  batch.twin_of = find_twins(batch.rows, batch.codes, n_bytes);
 
   const size_t n_before = graph.n_rows();
   for (size_t i = 0; i < n; ++i) {
     const uint32_t row = batch.rows[i];
-    const size_t level = level_of(metric.store.ids().id(row), seed, graph.m());
+    const bool is_twin = batch.twin_of[i] != Layer::kNone;
+    const size_t level = is_twin ? 0 : level_of(metric.store.ids().id(row), seed, graph.m());
     graph.grow(level + 1);
     if (row >= graph.n_rows()) graph.layer(0).append_rows(row + 1 - graph.n_rows());
     batch.nodes[i].push_back(row);
@@ -60,7 +83,7 @@ Batch add_batch(Graph& graph, const RowMetric& metric, uint64_t seed, std::vecto
     }
     batch.chosen[i].resize(level + 1);
     if (batch.layers.size() <= level) batch.layers.resize(level + 1);
-    for (size_t l = 0; l <= level; ++l) {
+    for (size_t l = 0; l <= level && !is_twin; ++l) {
       batch.layers[l].rows.push_back(row);
       batch.layers[l].nodes.push_back(batch.nodes[i][l]);
     }

@@ -14,7 +14,7 @@ namespace bitindex {
 struct Batch {
   static constexpr size_t kMaxRows = 1024;
 
-  // Those that are in a layer: their rows and nodes.
+  // Those that are in a layer, but for the twins of others: their rows and nodes.
   struct Members {
     std::vector<uint32_t> rows, nodes;
   };
@@ -26,8 +26,8 @@ struct Batch {
   std::vector<std::vector<uint32_t>> nodes;  // of each row, in the layers that it is in
   // Of each row, the nodes to link it with in these layers.
   std::vector<std::vector<std::vector<Candidate>>> chosen;
-  // Of each row, whether it is to be linked with some row of the same code alone: one of `chosen`.
-  std::vector<uint8_t> is_twin;
+  // Of each row, a row of the same code, of which it is to be a twin, or Layer::kNone.
+  std::vector<uint32_t> twin_of;
 };
 
 // Adds nodes without links for rows to the graph. `seed` decides which layers a row is in.

@@ -36,7 +36,8 @@ class NearestHeap {
   std::vector<Candidate> candidates_;
 };
 
-// The nearest allowed rows. The walk goes over all rows, until none of those before it is nearer.
+// The nearest rows for which `allows` holds. The walk goes over all rows, until none of those before
+// it is nearer.
 template <class Allows>
 class NearestAllowed {
  public:
@@ -44,7 +45,7 @@ class NearestAllowed {
 
   float limit() const noexcept { return nearest_.limit(); }
   void push(const Candidate& candidate) {
-    if (allows_(candidate.row())) nearest_.push(candidate);
+    if (candidate.key() <= limit() && allows_(candidate.row())) nearest_.push(candidate);
   }
   std::vector<Candidate> take() noexcept { return nearest_.take(); }
 
@@ -53,25 +54,22 @@ class NearestAllowed {
   Allows allows_;
 };
 
-// All allowed rows within a radius. The walk goes on within the radius, and at least as far as one
-// for the nearest rows.
-template <class Allows>
-class AllowedWithin {
+// All rows within a radius. The walk goes on within the radius, and at least as far as one for the
+// nearest rows.
+class Within {
  public:
-  AllowedWithin(float radius, size_t width, Allows allows)
-      : radius_(radius), nearest_(width), allows_(allows) {}
+  Within(float radius, size_t width) : radius_(radius), nearest_(width) {}
 
   float limit() const noexcept { return std::max(radius_, nearest_.limit()); }
   void push(const Candidate& candidate) {
     nearest_.push(candidate);
-    if (candidate.key() <= radius_ && allows_(candidate.row())) within_.push_back(candidate);
+    if (candidate.key() <= radius_) within_.push_back(candidate);
   }
   std::vector<Candidate> take() noexcept { return std::move(within_); }
 
  private:
   float radius_;
   NearestHeap nearest_;
-  Allows allows_;
   std::vector<Candidate> within_;
 };
 

@@ -1,7 +1,13 @@
 // The graph of an HNSW index: layers of links between rows that are near each other.
 //
 // Layer 0 holds all rows, each layer above a random share of the one below, so that a search comes
-// near its query in few steps. Source: Malkov, Yashunin, "Efficient and robust approximate nearest
+// near its query in few steps.
+//
+// Rows of the same code would fill each other's links. One of them is linked as any row; the others,
+// its twins, hang from it as a tree in layer 0: the first link of a twin is its parent, the others
+// are its children. Searches pass twins over and add them to what they have found.
+//
+// Source: Malkov, Yashunin, "Efficient and robust approximate nearest
 // neighbor search using hierarchical navigable small world graphs", 2016.
 #pragma once
 
@@ -36,6 +42,13 @@ class Graph {
   bool is_pending(uint32_t row) const noexcept;
   size_t n_linked() const noexcept { return n_rows() - pending_.size(); }
 
+  bool has_twins() const noexcept { return n_twins_ > 0; }
+  bool is_twin(uint32_t row) const noexcept { return row < is_twin_.size() && is_twin_[row]; }
+  std::vector<uint32_t> twins() const;  // ascending
+  // Calls visit(twin) for the twins that hang from a row, until it returns false.
+  template <class Visit>
+  void for_twins_of(uint32_t row, Visit visit) const;
+
   // Where searches begin: a linked node of the highest layer that has one.
   std::optional<GraphNode> entry() const noexcept;
   size_t memory_bytes() const noexcept;
@@ -47,13 +60,39 @@ class Graph {
   // Drops layers on top that have no nodes.
   void shrink() noexcept;
   // Takes layers of the degrees that this graph has, and drops those on top without nodes.
-  void replace(std::vector<Layer> layers, std::vector<uint32_t> pending) noexcept;
+  void replace(std::vector<Layer> layers, std::vector<uint32_t> pending,
+               const std::vector<uint32_t>& twins);
+  // Makes a row without links the child of a row with the same code, or of one of its twins.
+  void attach_twin(uint32_t row, uint32_t twin);
+  // A twin is a row without links again.
+  void detach_twin(uint32_t row) noexcept;
+  // Adds a link to those of a row, instead of one of them where there is no room.
+  void force_link(uint32_t from, uint32_t to) noexcept;
   void set_pending(std::vector<uint32_t> rows) noexcept { pending_ = std::move(rows); }
 
  private:
   size_t m_;
   std::vector<Layer> layers_;
   std::vector<uint32_t> pending_;
+  std::vector<bool> is_twin_;  // empty until there is one
+  size_t n_twins_ = 0;
 };
+
+template <class Visit>
+void Graph::for_twins_of(uint32_t row, Visit visit) const {
+  if (n_twins_ == 0) return;
+  const Layer& layer = layers_[0];
+  std::vector<uint32_t> parents(1, row);
+  for (size_t next = 0; next < parents.size(); ++next) {
+    const uint32_t parent = parents[next];
+    const uint32_t* links = layer.links(parent);
+    const size_t n = layer.n_links(parent);
+    for (size_t i = is_twin(parent) ? 1 : 0; i < n; ++i) {
+      if (!is_twin(links[i])) continue;
+      if (!visit(links[i])) return;
+      parents.push_back(links[i]);
+    }
+  }
+}
 
 }  // namespace bitindex

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "graph/back_links.h"
-#include "graph/twins.h"
 #include "scan/thread_pool.h"
 
 namespace bitindex {
@@ -43,7 +42,8 @@ void GraphBuilder::link_batch(std::vector<uint32_t> rows) {
     searching = false;
     for (size_t l = 0; l < batch.layers.size(); ++l)
       link_both_ways(graph_, metric_, options_.n_threads, batch, l);
-    attach_twins(graph_, metric_, batch);
+    for (size_t i = 0; i < batch.rows.size(); ++i)
+      if (batch.twin_of[i] != Layer::kNone) graph_.attach_twin(batch.rows[i], batch.twin_of[i]);
   } catch (...) {
     if (!searching) {
       graph_.clear();
@@ -71,6 +71,7 @@ void GraphBuilder::choose_neighbours(Batch& batch, std::optional<GraphNode> entr
 void GraphBuilder::choose_neighbours(Batch& batch, size_t i, std::optional<GraphNode> entry,
                                      GraphSearch& search, NeighbourChoice& choice,
                                      Beam& beam) const {
+  if (batch.twin_of[i] != Layer::kNone) return;
   search.set_query(i);
   std::optional<Candidate> from;
   for (size_t l = batch.nodes[i].size(); l-- > 0;) {
@@ -84,9 +85,8 @@ void GraphBuilder::choose_neighbours(Batch& batch, size_t i, std::optional<Graph
     std::vector<Candidate>& chosen = batch.chosen[i][l];
     beam.copy_to(chosen);
     if (l == 0 && !chosen.empty() && chosen[0].key() <= 0.0f) {
-      batch.is_twin[i] = 1;
-      for (auto& links : batch.chosen[i])
-        if (&links != &chosen) links.clear();
+      batch.twin_of[i] = chosen[0].row();
+      for (auto& links : batch.chosen[i]) links.clear();
     } else {
       choice.choose(batch.codes.data() + i * metric_.codes.n_bytes(), graph_.layer(l), graph_.m(),
                     chosen);

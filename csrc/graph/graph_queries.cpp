@@ -69,21 +69,54 @@ std::vector<Candidate> GraphQueries::nearest(GraphSearch& search, Beam& beam, si
     search.find_nearest(0, from, width_, beam);
     beam.copy_to(found);
   } else {
-    NearestAllowed collector(width_, [this](uint32_t row) { return scan_.filter.allows(row); });
+    NearestAllowed collector(width_, [this](uint32_t row) { return allows_any(row); });
     if (!search.explore(from, most_seen(), collector)) return scan_nearest(search.keys(), k);
     found = collector.take();
   }
+  add_twins(search.keys(), kInfinity, width_, found);
   add_unlinked(search.keys(), kInfinity, found);
   return found.size() < k ? scan_nearest(search.keys(), k) : found;
 }
 
 std::vector<Candidate> GraphQueries::within(GraphSearch& search, float radius) const {
-  AllowedWithin collector(radius, width_, [this](uint32_t row) { return allows(row); });
+  Within collector(radius, width_);
   if (!search.explore(search.descend(*entry_, 0), most_seen(), collector))
     return scan_within(search.keys(), radius);
   std::vector<Candidate> found = collector.take();
+  add_twins(search.keys(), radius, scan_.store.n_rows(), found);
   add_unlinked(search.keys(), radius, found);
   return found;
+}
+
+bool GraphQueries::allows_any(uint32_t row) const {
+  bool found = allows(row);
+  if (!found) graph_.for_twins_of(row, [&](uint32_t twin) { return !(found = allows(twin)); });
+  return found;
+}
+
+void GraphQueries::add_twins(RowKeys& keys, float limit, size_t most,
+                             std::vector<Candidate>& found) const {
+  std::vector<uint32_t> twins;
+  if (graph_.has_twins()) {
+    std::sort(found.begin(), found.end());
+    for (size_t i = 0; i < found.size() && i + twins.size() < most; ++i)
+      graph_.for_twins_of(found[i].row(), [&](uint32_t twin) {
+        if (allows(twin)) twins.push_back(twin);
+        return i + twins.size() < most;
+      });
+  }
+  found.erase(std::remove_if(found.begin(), found.end(),
+                             [this](const Candidate& c) { return !allows(c.row()); }),
+              found.end());
+  add_rows(keys, twins, limit, found);
+}
+
+void GraphQueries::add_rows(RowKeys& keys, const std::vector<uint32_t>& rows, float limit,
+                            std::vector<Candidate>& found) const {
+  std::vector<Candidate> near;
+  keys.within(rows.data(), rows.data(), rows.size(), limit, near);
+  for (const Candidate& candidate : near)
+    if (candidate.key() <= limit) found.push_back(candidate);
 }
 
 template <class Use>
@@ -131,11 +164,8 @@ void GraphQueries::add_unlinked(RowKeys& keys, float limit,
   if (rows.empty()) return;
   rows.erase(std::remove_if(rows.begin(), rows.end(), [&](uint32_t row) { return !allows(row); }),
              rows.end());
+  add_rows(keys, rows, limit, candidates);
   // A link from before a row changed may have led to it already.
-  std::vector<Candidate> near;
-  keys.within(rows.data(), rows.data(), rows.size(), limit, near);
-  for (const Candidate& candidate : near)
-    if (candidate.key() <= limit) candidates.push_back(candidate);
   std::sort(candidates.begin(), candidates.end());
   const auto same = [](const Candidate& a, const Candidate& b) { return a.row() == b.row(); };
   candidates.erase(std::unique(candidates.begin(), candidates.end(), same), candidates.end());

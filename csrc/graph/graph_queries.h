@@ -26,6 +26,8 @@ class GraphQueries {
   bool allows(uint32_t row) const noexcept {
     return scan_.filter.allows_all() || scan_.filter.allows(row);
   }
+  // Whether this row or one of its twins is allowed.
+  bool allows_any(uint32_t row) const;
   // How many rows a walk may see before a scan of the allowed ones is better.
   size_t most_seen() const noexcept;
   template <class Answer>
@@ -37,6 +39,12 @@ class GraphQueries {
   void for_allowed_rows(Use use) const;
   std::vector<Candidate> scan_nearest(RowKeys& keys, size_t k) const;
   std::vector<Candidate> scan_within(RowKeys& keys, float radius) const;
+  // Adds the allowed twins of the nearest of the rows found, until there are `most` in all, and
+  // drops those found that are not allowed themselves.
+  void add_twins(RowKeys& keys, float limit, size_t most, std::vector<Candidate>& found) const;
+  // Adds rows, as far as within the limit.
+  void add_rows(RowKeys& keys, const std::vector<uint32_t>& rows, float limit,
+                std::vector<Candidate>& found) const;
   // Adds the allowed rows that are not in the graph, as far as within the limit.
   void add_unlinked(RowKeys& keys, float limit, std::vector<Candidate>& candidates) const;
 

@@ -25,9 +25,13 @@ using NewNodes = std::vector<uint32_t>;
 class LinkRepair {
  public:
   // `numbered` is the layer whose rows have the codes of the new numbers.
-  LinkRepair(const Layer& before, const Layer& numbered, const NewNodes& new_nodes,
-             const RowMetric& metric)
-      : before_(before), numbered_(numbered), new_nodes_(new_nodes), metric_(metric),
+  LinkRepair(const Graph& graph, const Layer& before, const Layer& numbered,
+             const NewNodes& new_nodes, const RowMetric& metric)
+      : graph_(graph),
+        before_(before),
+        numbered_(numbered),
+        new_nodes_(new_nodes),
+        metric_(metric),
         choice_(metric) {}
 
   bool needs(uint32_t node) const {
@@ -39,55 +43,68 @@ class LinkRepair {
   // The new links of a node that stays, by their new numbers. Valid until the next call.
   const std::vector<uint32_t>& links_of(uint32_t node) {
     links_.clear();
-    if (!needs(node)) {
-      const uint32_t* links = before_.links(node);
-      for (size_t i = 0; i < before_.n_links(node); ++i) links_.push_back(new_nodes_[links[i]]);
-      return links_;
+    const uint32_t* links = before_.links(node);
+    for (size_t i = 0; i < before_.n_links(node); ++i)
+      if (new_nodes_[links[i]] != Layer::kNone) links_.push_back(new_nodes_[links[i]]);
+    if (!is_twin(node) && needs(node)) {
+      collect(node);
+      add_chosen(new_nodes_[node]);
     }
-    collect(node);
-    choose(new_nodes_[node]);
     return links_;
   }
 
  private:
-  // All nodes that stay and are linked with this one, if only over nodes that are gone.
+  bool is_twin(uint32_t node) const { return before_.rows().empty() && graph_.is_twin(node); }
+
+  // All nodes that stay and are linked with this one, if only over nodes that are gone. Not twins.
   void collect(uint32_t node) {
+    others_.clear();
     gone_.assign(1, node);
     for (size_t i = 0; i < gone_.size() && i <= kMaxFollowed; ++i) {
       const uint32_t* links = before_.links(gone_[i]);
       for (size_t j = 0; j < before_.n_links(gone_[i]); ++j)
-        if (new_nodes_[links[j]] != Layer::kNone)
-          links_.push_back(new_nodes_[links[j]]);
+        if (is_twin(links[j]))
+          continue;
+        else if (new_nodes_[links[j]] != Layer::kNone)
+          others_.push_back(new_nodes_[links[j]]);
         else if (std::find(gone_.begin(), gone_.end(), links[j]) == gone_.end())
           gone_.push_back(links[j]);
     }
-    std::sort(links_.begin(), links_.end());
-    links_.erase(std::unique(links_.begin(), links_.end()), links_.end());
-    links_.erase(std::remove(links_.begin(), links_.end(), new_nodes_[node]), links_.end());
+    std::sort(others_.begin(), others_.end());
+    others_.erase(std::unique(others_.begin(), others_.end()), others_.end());
+    others_.erase(std::remove(others_.begin(), others_.end(), new_nodes_[node]), others_.end());
   }
 
-  void choose(uint32_t new_node) {
+  // Adds those of the others that a new node would be linked with too. The old links stay, for some
+  // may be the only one to their node.
+  void add_chosen(uint32_t new_node) {
     const uint8_t* code = metric_.store.column(0).row(numbered_.row(new_node));
     const auto score = metric_.score(code, 1);
     RowKeys keys(metric_.kernels, metric_.store, *score);
     keys.set_query(0);
-    rows_.resize(links_.size());
-    for (size_t i = 0; i < links_.size(); ++i) rows_[i] = numbered_.row(links_[i]);
+    rows_.resize(others_.size());
+    for (size_t i = 0; i < others_.size(); ++i) rows_[i] = numbered_.row(others_[i]);
     candidates_.clear();
-    keys.within(rows_.data(), links_.data(), links_.size(), std::numeric_limits<float>::infinity(),
-                candidates_);
+    keys.within(rows_.data(), others_.data(), others_.size(),
+                std::numeric_limits<float>::infinity(), candidates_);
     std::sort(candidates_.begin(), candidates_.end());
     choice_.choose(code, numbered_, before_.degree(), candidates_);
-    links_.clear();
-    for (const Candidate& candidate : candidates_) links_.push_back(candidate.row());
+    const size_t n_old = links_.size();
+    for (const Candidate& candidate : candidates_) {
+      if (links_.size() == before_.degree()) break;
+      const auto last_old = links_.begin() + static_cast<std::ptrdiff_t>(n_old);
+      if (std::find(links_.begin(), last_old, candidate.row()) == last_old)
+        links_.push_back(candidate.row());
+    }
   }
 
+  const Graph& graph_;
   const Layer& before_;
   const Layer& numbered_;
   const NewNodes& new_nodes_;
   const RowMetric& metric_;
   NeighbourChoice choice_;
-  std::vector<uint32_t> links_, gone_, rows_;
+  std::vector<uint32_t> links_, others_, gone_, rows_;
   std::vector<Candidate> candidates_;
 };
 
@@ -108,7 +125,7 @@ std::vector<uint32_t> nodes_with_links_to(const Layer& layer, const std::vector<
   return result;
 }
 
-void unlink_nodes(Layer& layer, const RowMetric& metric, size_t n_threads,
+void unlink_nodes(const Graph& graph, Layer& layer, const RowMetric& metric, size_t n_threads,
                   const std::vector<uint32_t>& nodes) {
   NewNodes new_nodes(layer.n_nodes());
   for (size_t node = 0; node < new_nodes.size(); ++node)
@@ -118,7 +135,7 @@ void unlink_nodes(Layer& layer, const RowMetric& metric, size_t n_threads,
   Cancel never(nullptr);
   run_tasks((others.size() + kNodesPerTask - 1) / kNodesPerTask, n_threads, never,
             [&](size_t task) {
-              LinkRepair repair(layer, layer, new_nodes, metric);
+              LinkRepair repair(graph, layer, layer, new_nodes, metric);
               const size_t last = std::min(others.size(), (task + 1) * kNodesPerTask);
               for (size_t i = task * kNodesPerTask; i < last; ++i) {
                 if (!repair.needs(others[i])) continue;
@@ -129,67 +146,73 @@ void unlink_nodes(Layer& layer, const RowMetric& metric, size_t n_threads,
   for (const uint32_t node : nodes) layer.set_links(node, nullptr, 0);
 }
 
-// The number that each row has from now on.
-NewNodes new_rows(const std::vector<uint32_t>& kept, size_t n_rows) {
-  NewNodes result(n_rows, Layer::kNone);
-  for (size_t i = 0; i < kept.size() && kept[i] < n_rows; ++i)
-    result[kept[i]] = static_cast<uint32_t>(i);
-  return result;
+// Rows that are gone, and the twins that hang from them and must be linked anew; ascending.
+std::vector<uint32_t> with_orphans(const Graph& graph, std::vector<uint32_t> rows) {
+  const size_t n = rows.size();
+  for (size_t i = 0; i < n; ++i)
+    graph.for_twins_of(rows[i], [&](uint32_t twin) { return rows.push_back(twin), true; });
+  std::sort(rows.begin(), rows.end());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+  return rows;
 }
 
-// The nodes of a layer that stay, without links, and what number each of the old ones has.
+std::vector<uint32_t> nodes_of(const Layer& layer, const std::vector<uint32_t>& rows) {
+  if (layer.rows().empty()) return rows;
+  std::vector<uint32_t> nodes;
+  for (uint32_t node = 0; node < layer.n_nodes(); ++node)
+    if (std::binary_search(rows.begin(), rows.end(), layer.row(node))) nodes.push_back(node);
+  return nodes;
+}
+
+// The nodes that stay, without links, by the numbers that rows have from now on; `number` gets those
+// of the nodes themselves.
 Layer without_gone(const Layer& before, const NewNodes& rows, const NewNodes& below,
-                   NewNodes& new_nodes) {
+                   NewNodes& numbers) {
   Layer layer(before.degree());
   if (before.rows().empty()) {
-    layer.append_rows(before.n_nodes() -
-                      static_cast<size_t>(std::count(rows.begin(), rows.end(), Layer::kNone)));
-    new_nodes = rows;
+    const auto n_gone = std::count(rows.begin(), rows.end(), Layer::kNone);
+    layer.append_rows(before.n_nodes() - static_cast<size_t>(n_gone));
+    numbers = rows;
     return layer;
   }
-  new_nodes.assign(before.n_nodes(), Layer::kNone);
+  numbers.assign(before.n_nodes(), Layer::kNone);
   for (uint32_t node = 0; node < before.n_nodes(); ++node) {
     const uint32_t row = rows[before.row(node)];
     if (row == Layer::kNone) continue;
-    new_nodes[node] = static_cast<uint32_t>(layer.n_nodes());
+    numbers[node] = static_cast<uint32_t>(layer.n_nodes());
     layer.append_node(row, below[before.below(node)]);
   }
   return layer;
 }
 
-Layer moved(const Layer& before, const RowMetric& metric, size_t n_threads, const NewNodes& rows,
-            const NewNodes& below, NewNodes& new_nodes) {
-  Layer layer = without_gone(before, rows, below, new_nodes);
+// Gives the nodes of `after` the links that they had before, but for those to unlinked rows.
+void copy_links(const Graph& graph, const Layer& before, const RowMetric& metric, size_t n_threads,
+                const NewNodes& linked, Layer& after) {
   Cancel never(nullptr);
   run_tasks((before.n_nodes() + kNodesPerTask - 1) / kNodesPerTask, n_threads, never,
             [&](size_t task) {
-              LinkRepair repair(before, layer, new_nodes, metric);
+              LinkRepair repair(graph, before, after, linked, metric);
               const size_t last = std::min(before.n_nodes(), (task + 1) * kNodesPerTask);
               for (size_t node = task * kNodesPerTask; node < last; ++node) {
-                if (new_nodes[node] == Layer::kNone) continue;
+                if (linked[node] == Layer::kNone) continue;
                 const auto& links = repair.links_of(static_cast<uint32_t>(node));
-                layer.set_links(new_nodes[node], links.data(), links.size());
+                after.set_links(linked[node], links.data(), links.size());
               }
             });
-  return layer;
 }
 
 }  // namespace
 
 void unlink_rows(Graph& graph, const RowMetric& metric, size_t n_threads,
                  std::vector<uint32_t> rows) {
-  std::sort(rows.begin(), rows.end());
+  rows = with_orphans(graph, std::move(rows));
+  for (size_t l = 0; l < graph.n_layers(); ++l) graph.layer(l).reserve(graph.layer(l).n_nodes());
+  for (const uint32_t row : rows)
+    if (graph.is_twin(row)) graph.detach_twin(row);
   for (size_t l = 0; l < graph.n_layers(); ++l) {
     Layer& layer = graph.layer(l);
-    layer.reserve(layer.n_nodes());
-    std::vector<uint32_t> nodes;
-    if (l == 0)
-      nodes = rows;
-    else
-      for (size_t node = 0; node < layer.n_nodes(); ++node)
-        if (std::binary_search(rows.begin(), rows.end(), layer.rows()[node]))
-          nodes.push_back(static_cast<uint32_t>(node));
-    if (!nodes.empty()) unlink_nodes(layer, metric, n_threads, nodes);
+    const std::vector<uint32_t> nodes = nodes_of(layer, rows);
+    if (!nodes.empty()) unlink_nodes(graph, layer, metric, n_threads, nodes);
   }
   std::vector<uint32_t> pending;
   std::set_union(rows.begin(), rows.end(), graph.pending().begin(), graph.pending().end(),
@@ -199,17 +222,33 @@ void unlink_rows(Graph& graph, const RowMetric& metric, size_t n_threads,
 
 void move_rows(Graph& graph, const RowMetric& metric, size_t n_threads,
                const std::vector<uint32_t>& kept) {
-  const NewNodes rows = new_rows(kept, graph.n_rows());
-  std::vector<uint32_t> pending;
-  for (const uint32_t row : graph.pending())
-    if (rows[row] != Layer::kNone) pending.push_back(rows[row]);
-  NewNodes below, new_nodes;
-  std::vector<Layer> layers;
-  for (size_t l = 0; l < graph.n_layers(); ++l) {
-    layers.push_back(moved(graph.layer(l), metric, n_threads, rows, below, new_nodes));
-    below.swap(new_nodes);
+  NewNodes rows(graph.n_rows(), Layer::kNone);
+  for (size_t i = 0; i < kept.size() && kept[i] < rows.size(); ++i)
+    rows[kept[i]] = static_cast<uint32_t>(i);
+  std::vector<uint32_t> gone, pending, twins;
+  for (uint32_t row = 0; row < rows.size(); ++row)
+    if (rows[row] == Layer::kNone) gone.push_back(row);
+  const std::vector<uint32_t> unlinked = with_orphans(graph, std::move(gone));
+  for (uint32_t row = 0; row < rows.size(); ++row) {
+    if (rows[row] == Layer::kNone) continue;
+    const bool is_orphan = std::binary_search(unlinked.begin(), unlinked.end(), row);
+    if (is_orphan || graph.is_pending(row))
+      pending.push_back(rows[row]);
+    else if (graph.is_twin(row))
+      twins.push_back(rows[row]);
   }
-  graph.replace(std::move(layers), std::move(pending));
+  std::vector<Layer> layers;
+  NewNodes below;
+  for (size_t l = 0; l < graph.n_layers(); ++l) {
+    const Layer& before = graph.layer(l);
+    NewNodes numbers;
+    layers.push_back(without_gone(before, rows, below, numbers));
+    NewNodes linked = numbers;
+    for (const uint32_t node : nodes_of(before, unlinked)) linked[node] = Layer::kNone;
+    copy_links(graph, before, metric, n_threads, linked, layers.back());
+    below.swap(numbers);
+  }
+  graph.replace(std::move(layers), std::move(pending), twins);
 }
 
 }  // namespace bitindex

@@ -25,7 +25,10 @@ Candidate GraphSearch::descend(const GraphNode& entry, size_t layer) {
     }
     nearest = {nearest.key(), here.below(nearest.row())};
   }
-  return nearest;
+  if (layer > 0) return nearest;
+  uint32_t row = nearest.row();
+  while (graph_.is_twin(row)) row = graph_.layer(0).links(row)[0];
+  return {nearest.key(), row};
 }
 
 size_t GraphSearch::look_around(const Layer& layer, uint32_t node, float limit) {
@@ -36,6 +39,11 @@ size_t GraphSearch::look_around(const Layer& layer, uint32_t node, float limit) 
   for (size_t i = 0; i < degree && links[i] != Layer::kNone; ++i) {
     nodes_[n] = links[i];
     n += visited_->mark(links[i]);  // without a branch, because it is a coin's toss
+  }
+  if (graph_.has_twins() && layer.rows().empty()) {
+    const auto is_twin = [this](uint32_t row) { return graph_.is_twin(row); };
+    const auto first = nodes_.begin(), last = first + static_cast<std::ptrdiff_t>(n);
+    n = static_cast<size_t>(std::remove_if(first, last, is_twin) - first);
   }
   const uint32_t* rows = nodes_.data();
   if (!layer.rows().empty()) {

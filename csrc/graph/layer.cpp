@@ -43,6 +43,12 @@ void Layer::add_link(size_t node, uint32_t other) noexcept {
   own_links(node)[n_links(node)] = other;
 }
 
+void Layer::remove_link(size_t node, uint32_t other) noexcept {
+  uint32_t* own = own_links(node);
+  uint32_t* last = std::remove(own, own + degree_, other);
+  std::fill(last, own + degree_, kNone);
+}
+
 void Layer::replace_link(size_t node, size_t position, uint32_t other) noexcept {
   own_links(node)[position] = other;
 }

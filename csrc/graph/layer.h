@@ -44,6 +44,7 @@ class Layer {
   void set_links(size_t node, const uint32_t* links, size_t n) noexcept;
   // Appends a link to those of a node that has room for it.
   void add_link(size_t node, uint32_t other) noexcept;
+  void remove_link(size_t node, uint32_t other) noexcept;
   void replace_link(size_t node, size_t position, uint32_t other) noexcept;
   // Drops the last nodes, which no link leads to.
   void truncate(size_t n_nodes) noexcept;

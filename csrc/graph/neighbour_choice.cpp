@@ -55,22 +55,16 @@ void NeighbourChoice::choose(const uint8_t* code, const Layer& layer, size_t mos
                              std::vector<Candidate>& candidates) {
   prepare(code, layer, candidates);
   const size_t n_bytes = metric_.codes.n_bytes();
-  size_t n_twins = 0, n_chosen = 0;
   n_kept_ = 0;
-  for (size_t i = 0; i < candidates.size() && n_chosen < most; ++i) {
+  for (size_t i = 0; i < candidates.size() && n_kept_ < most; ++i) {
     const Candidate candidate = candidates[i];
-    if (candidate.key() <= 0.0f) {
-      if (n_twins++ < kMaxTwins) candidates[n_chosen++] = candidate;
-      continue;
-    }
     if (is_nearer_to_a_kept_one(i, keys_[i])) continue;
     std::memcpy(kept_codes_.data() + n_kept_ * n_bytes, codes_.data() + i * n_bytes, n_bytes);
     if (metric_.row_terms != nullptr)
       kept_terms_[n_kept_] = metric_.row_terms[layer.row(candidate.row())];
-    ++n_kept_;
-    candidates[n_chosen++] = candidate;
+    candidates[n_kept_++] = candidate;
   }
-  candidates.resize(n_chosen);
+  candidates.resize(n_kept_);
 }
 
 }  // namespace bitindex

@@ -33,12 +33,9 @@ class NeighbourChoice {
 
   // Keeps at most `most` of the candidates, which come nearest first with their keys to a row: each
   // that is nearer to the row than to all that were kept before it, so that no two stand for the
-  // same direction (Malkov and Yashunin, algorithm 4). Rows at key 0, its twins, are kept first, at
-  // most kMaxTwins, and stand for no direction.
+  // same direction (Malkov and Yashunin, algorithm 4).
   void choose(const uint8_t* code, const Layer& layer, size_t most,
               std::vector<Candidate>& candidates);
-
-  static constexpr size_t kMaxTwins = 8;
 
  private:
   // Makes counts of bits between the candidates.

@@ -41,13 +41,14 @@ uint32_t row_of(const Graph& graph, const GraphNode& entry) {
 
 // Links a row from the nearest of the rows found that has room, or from the nearest of all instead
 // of its last link. Returns whether a link gave way.
-bool link_from_nearest(Layer& layer, uint32_t row, const Beam& found) {
+bool link_from_nearest(Graph& graph, uint32_t row, const Beam& found) {
+  const Layer& layer = graph.layer(0);
   for (size_t i = 0; i < found.size(); ++i)
     if (layer.n_links(found[i].row()) < layer.degree()) {
-      layer.add_link(found[i].row(), row);
+      graph.force_link(found[i].row(), row);
       return false;
     }
-  layer.replace_link(found[0].row(), layer.degree() - 1, row);
+  graph.force_link(found[0].row(), row);
   return true;
 }
 
@@ -56,7 +57,7 @@ bool link_from_nearest(Layer& layer, uint32_t row, const Beam& found) {
 void link_unreached(Graph& graph, const RowMetric& metric, size_t width, Cancel& cancel) {
   const auto entry = graph.entry();
   if (!entry.has_value()) return;
-  Layer& layer = graph.layer(0);
+  const Layer& layer = graph.layer(0);
   // A link that gives way may have been the only one to its row.
   constexpr size_t kMaxRounds = 3;
   bool gave_way = true;
@@ -65,7 +66,7 @@ void link_unreached(Graph& graph, const RowMetric& metric, size_t width, Cancel&
     Reached reached(layer);
     reached.add(row_of(graph, *entry));
     for (uint32_t row = 0; row < layer.n_nodes(); ++row) {
-      if (reached[row] || graph.is_pending(row)) continue;
+      if (reached[row] || graph.is_pending(row) || graph.is_twin(row)) continue;
       cancel.throw_if_stopped();
       const auto score = metric.score(metric.store.column(0).row(row), 1);
       GraphSearch search(graph, metric.kernels, metric.store, *score);
@@ -74,7 +75,7 @@ void link_unreached(Graph& graph, const RowMetric& metric, size_t width, Cancel&
       const uint32_t first = row_of(graph, *entry);
       Beam beam;
       search.find_nearest(0, {search.keys().key(first), first}, width, beam);
-      gave_way |= link_from_nearest(layer, row, beam);
+      gave_way |= link_from_nearest(graph, row, beam);
       reached.add(row);
     }
   }

@@ -36,11 +36,40 @@ void check_sizes(size_t m, size_t n_rows, const StoredGraph& stored) {
     refuse("the arrays of the upper layers must have " + std::to_string(n_upper) + " rows");
 }
 
-void check_pending(const StoredGraph& stored) {
-  const auto& rows = stored.pending;
+void check_rows(const std::vector<uint32_t>& rows, size_t n_rows, const char* what) {
   if (std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) != rows.end() ||
-      (!rows.empty() && rows.back() >= stored.n_rows))
-    refuse("its pending rows must ascend and be rows of it");
+      (!rows.empty() && rows.back() >= n_rows))
+    refuse("its " + std::string(what) + " rows must ascend and be rows of it");
+}
+
+// Walks over the twins of a row must end: each is the child of one other, and the first link of
+// each leads to its parent.
+void check_twins(const StoredGraph& stored, size_t degree) {
+  if (stored.twins.empty()) return;
+  std::vector<bool> is_twin(stored.n_rows, false), is_child(stored.n_rows, false);
+  for (const uint32_t row : stored.twins) is_twin[row] = true;
+  for (const uint32_t row : stored.pending)
+    if (is_twin[row]) refuse("row " + std::to_string(row) + " is a twin and pending");
+  for (size_t row = 0; row < stored.n_rows; ++row) {
+    const uint32_t* links = stored.links + row * degree;
+    for (size_t i = is_twin[row] ? 1 : 0; i < degree && links[i] != Layer::kNone; ++i) {
+      if (!is_twin[links[i]]) continue;
+      if (is_child[links[i]] || stored.links[links[i] * degree] != row)
+        refuse("twin " + std::to_string(links[i]) + " must have one parent");
+      is_child[links[i]] = true;
+    }
+  }
+  for (const uint32_t row : stored.twins)
+    if (!is_child[row]) refuse("twin " + std::to_string(row) + " must have one parent");
+  // Those of a circle would have no end. All others come from a row that is no twin.
+  std::vector<uint32_t> depth(stored.n_rows, 0);
+  for (const uint32_t row : stored.twins) {
+    uint32_t steps = 0;
+    for (uint32_t at = row; is_twin[at] && depth[at] == 0; at = stored.links[at * degree])
+      if (++steps > stored.twins.size()) refuse("twins must not be their own ancestors");
+    for (uint32_t at = row; is_twin[at] && depth[at] == 0; at = stored.links[at * degree])
+      depth[at] = 1;
+  }
 }
 
 }  // namespace
@@ -49,6 +78,7 @@ StoredGraph stored(const Graph& graph) {
   StoredGraph result;
   result.n_rows = graph.n_rows();
   result.links = graph.layer(0).links(0);
+  result.twins = graph.twins();
   result.pending = graph.pending();
   for (size_t l = 1; l < graph.n_layers(); ++l) {
     const Layer& layer = graph.layer(l);
@@ -67,7 +97,9 @@ Graph restored(size_t m, size_t n_rows, const StoredGraph& stored,
                const std::shared_ptr<const void>& owner) {
   check_sizes(m, n_rows, stored);
   check_links(stored.links, stored.n_rows, 2 * m);
-  check_pending(stored);
+  check_rows(stored.pending, stored.n_rows, "pending");
+  check_rows(stored.twins, stored.n_rows, "twin");
+  check_twins(stored, 2 * m);
   std::vector<Layer> layers;
   layers.emplace_back(2 * m);
   layers[0].restore(stored.links, stored.n_rows, {}, {}, owner);
@@ -93,7 +125,7 @@ Graph restored(size_t m, size_t n_rows, const StoredGraph& stored,
     first += n;
   }
   Graph graph(m);
-  graph.replace(std::move(layers), stored.pending);
+  graph.replace(std::move(layers), stored.pending, stored.twins);
   return graph;
 }
 

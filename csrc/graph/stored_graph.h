@@ -18,6 +18,7 @@ struct StoredGraph {
   std::vector<uint32_t> upper_links;   // m of each node
   std::vector<uint32_t> upper_rows;
   std::vector<uint32_t> upper_below;
+  std::vector<uint32_t> twins;
   std::vector<uint32_t> pending;
 };
 

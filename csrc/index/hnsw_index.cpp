@@ -1,5 +1,6 @@
 #include "index/hnsw_index.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -83,7 +84,8 @@ void HNSWIndex::unlink_rows(const std::vector<uint32_t>& replaced) {
 
 void HNSWIndex::link_rows(Cancel& cancel) {
   const RowMetric metric = row_metric();
-  const BuildOptions options = {options_.ef_construction, options_.seed, default_threads()};
+  const size_t width = std::max(options_.ef_construction, options_.m);
+  const BuildOptions options = {width, options_.seed, default_threads()};
   GraphBuilder(graph_, metric, options, cancel).link_rows();
   if (n_unchecked_ * kUncheckedShare < graph_.n_rows()) return;
   link_unreached(graph_, metric, options.width, cancel);
