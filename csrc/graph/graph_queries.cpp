@@ -17,15 +17,22 @@ constexpr size_t kScannedPerSeen = 4;
 constexpr size_t kScannedTogether = 64;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
+float kth_key(std::vector<Candidate>& candidates, size_t k) {
+  const auto kth = candidates.begin() + static_cast<std::ptrdiff_t>(k - 1);
+  std::nth_element(candidates.begin(), kth, candidates.end());
+  return kth->key();
+}
+
 }  // namespace
 
 bool GraphQueries::scan_is_cheaper() const noexcept {
-  const size_t n_linked = graph_.n_linked();
-  if (scan_.store.n_rows() - n_linked > n_linked) return true;
-  // A walk sees so many more rows than it keeps as there are for each allowed one.
+  if (!entry_.has_value()) return true;
   const auto n_allowed = static_cast<double>(scan_.filter.n_allowed());
-  const double cost = static_cast<double>(width_) * kScannedPerKept;
-  return cost * static_cast<double>(n_linked) >= n_allowed * n_allowed;
+  const auto n_linked = static_cast<double>(graph_.n_linked());
+  const double n_unlinked = static_cast<double>(scan_.store.n_rows()) - n_linked;
+  // A walk sees so many more rows than it keeps as there are for each allowed one.
+  const double walk = static_cast<double>(width_) * kScannedPerKept * n_linked;
+  return walk >= n_allowed * (n_allowed - kScannedPerSeen * n_unlinked);
 }
 
 size_t GraphQueries::most_seen() const noexcept {
@@ -73,8 +80,10 @@ std::vector<Candidate> GraphQueries::nearest(GraphSearch& search, Beam& beam, si
     if (!search.explore(from, most_seen(), collector)) return scan_nearest(search.keys(), k);
     found = collector.take();
   }
-  add_twins(search.keys(), kInfinity, width_, found);
-  add_unlinked(search.keys(), kInfinity, found);
+  // Rows of the same code may have scales of their own: any of them may be the nearest then.
+  const size_t most = score_.bounds_sums() ? width_ : scan_.store.n_rows();
+  add_twins(search.keys(), kInfinity, most, found);
+  add_unlinked(search.keys(), found.size() < k ? kInfinity : kth_key(found, k), found);
   return found.size() < k ? scan_nearest(search.keys(), k) : found;
 }
 
@@ -158,10 +167,10 @@ std::vector<Candidate> GraphQueries::scan_within(RowKeys& keys, float radius) co
 
 void GraphQueries::add_unlinked(RowKeys& keys, float limit,
                                 std::vector<Candidate>& candidates) const {
+  if (scan_.store.n_rows() == graph_.n_linked()) return;
   std::vector<uint32_t> rows = graph_.pending();
   for (size_t row = graph_.n_rows(); row < scan_.store.n_rows(); ++row)
     rows.push_back(static_cast<uint32_t>(row));
-  if (rows.empty()) return;
   rows.erase(std::remove_if(rows.begin(), rows.end(), [&](uint32_t row) { return !allows(row); }),
              rows.end());
   add_rows(keys, rows, limit, candidates);

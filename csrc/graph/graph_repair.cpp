@@ -14,8 +14,8 @@ namespace {
 constexpr size_t kNodesPerTask = 256;
 // Where more than one row in so many has changed, all links are looked at.
 constexpr size_t kFewRows = 64;
-// Rows that are gone are followed until so many others were found for each link.
-constexpr size_t kMaxFollowed = 32;
+// Enough nodes to choose links from, for each that a node can have.
+constexpr size_t kCandidatesPerLink = 3;
 
 // The number that each node of a layer has from now on, or Layer::kNone where it is gone.
 using NewNodes = std::vector<uint32_t>;
@@ -60,7 +60,8 @@ class LinkRepair {
   void collect(uint32_t node) {
     others_.clear();
     gone_.assign(1, node);
-    for (size_t i = 0; i < gone_.size() && i <= kMaxFollowed; ++i) {
+    const size_t enough = kCandidatesPerLink * before_.degree();
+    for (size_t i = 0; i < gone_.size() && others_.size() < enough; ++i) {
       const uint32_t* links = before_.links(gone_[i]);
       for (size_t j = 0; j < before_.n_links(gone_[i]); ++j)
         if (is_twin(links[j]))
@@ -125,15 +126,15 @@ std::vector<uint32_t> nodes_with_links_to(const Layer& layer, const std::vector<
   return result;
 }
 
-void unlink_nodes(const Graph& graph, Layer& layer, const RowMetric& metric, size_t n_threads,
-                  const std::vector<uint32_t>& nodes) {
+// Gives nodes with links to these links to others instead.
+void mend_links(const Graph& graph, Layer& layer, const RowMetric& metric, size_t n_threads,
+                  Cancel& cancel, const std::vector<uint32_t>& nodes) {
   NewNodes new_nodes(layer.n_nodes());
   for (size_t node = 0; node < new_nodes.size(); ++node)
     new_nodes[node] = static_cast<uint32_t>(node);
   for (const uint32_t node : nodes) new_nodes[node] = Layer::kNone;
   const auto others = nodes_with_links_to(layer, nodes, new_nodes);
-  Cancel never(nullptr);
-  run_tasks((others.size() + kNodesPerTask - 1) / kNodesPerTask, n_threads, never,
+  run_tasks((others.size() + kNodesPerTask - 1) / kNodesPerTask, n_threads, cancel,
             [&](size_t task) {
               LinkRepair repair(graph, layer, layer, new_nodes, metric);
               const size_t last = std::min(others.size(), (task + 1) * kNodesPerTask);
@@ -143,7 +144,6 @@ void unlink_nodes(const Graph& graph, Layer& layer, const RowMetric& metric, siz
                 layer.set_links(others[i], links.data(), links.size());
               }
             });
-  for (const uint32_t node : nodes) layer.set_links(node, nullptr, 0);
 }
 
 // Rows that are gone, and the twins that hang from them and must be linked anew; ascending.
@@ -203,21 +203,31 @@ void copy_links(const Graph& graph, const Layer& before, const RowMetric& metric
 
 }  // namespace
 
-void unlink_rows(Graph& graph, const RowMetric& metric, size_t n_threads,
+void unlink_rows(Graph& graph, const RowMetric& metric, size_t n_threads, Cancel& cancel,
                  std::vector<uint32_t> rows) {
   rows = with_orphans(graph, std::move(rows));
   for (size_t l = 0; l < graph.n_layers(); ++l) graph.layer(l).reserve(graph.layer(l).n_nodes());
   for (const uint32_t row : rows)
     if (graph.is_twin(row)) graph.detach_twin(row);
-  for (size_t l = 0; l < graph.n_layers(); ++l) {
-    Layer& layer = graph.layer(l);
-    const std::vector<uint32_t> nodes = nodes_of(layer, rows);
-    if (!nodes.empty()) unlink_nodes(graph, layer, metric, n_threads, nodes);
-  }
+  std::vector<std::vector<uint32_t>> nodes;
+  for (size_t l = 0; l < graph.n_layers(); ++l) nodes.push_back(nodes_of(graph.layer(l), rows));
   std::vector<uint32_t> pending;
   std::set_union(rows.begin(), rows.end(), graph.pending().begin(), graph.pending().end(),
                  std::back_inserter(pending));
-  graph.set_pending(std::move(pending));
+  const auto finish = [&]() noexcept {
+    for (size_t l = 0; l < graph.n_layers(); ++l)
+      for (const uint32_t node : nodes[l]) graph.layer(l).set_links(node, nullptr, 0);
+    graph.set_pending(std::move(pending));
+  };
+  try {
+    for (size_t l = 0; l < graph.n_layers(); ++l)
+      if (!nodes[l].empty())
+        mend_links(graph, graph.layer(l), metric, n_threads, cancel, nodes[l]);
+  } catch (...) {
+    finish();
+    throw;
+  }
+  finish();
 }
 
 void move_rows(Graph& graph, const RowMetric& metric, size_t n_threads,

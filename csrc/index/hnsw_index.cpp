@@ -50,7 +50,8 @@ CandidateLists HNSWIndex::find_nearest(const Scan& scan, const QueryBatch& queri
                                        size_t k) const {
   const auto score = queries.score(scan.store);
   const GraphQueries graph_queries(graph_, scan, *score, std::max(width(queries), k));
-  if (graph_queries.scan_is_cheaper()) return scan_nearest(scan, *score, queries.n, k);
+  if (k == 0 || graph_queries.scan_is_cheaper())
+    return scan_nearest(scan, *score, queries.n, k);
   return graph_queries.find_nearest(queries.n, k);
 }
 
@@ -63,29 +64,24 @@ CandidateLists HNSWIndex::find_within(const Scan& scan, const QueryBatch& querie
 }
 
 void HNSWIndex::rows_written(const RowsWritten& written, Cancel& cancel) {
-  unlink_rows(written.replaced);
-  n_unchecked_ += written.replaced.size() + (store().n_rows() - written.first_new);
+  unlink_rows(written.replaced, cancel);
   link_rows(cancel);
 }
 
-void HNSWIndex::unlink_rows(const std::vector<uint32_t>& replaced) {
+void HNSWIndex::unlink_rows(const std::vector<uint32_t>& replaced, Cancel& cancel) {
   std::vector<uint32_t> rows;
   for (const uint32_t row : replaced)
     if (row < graph_.n_rows()) rows.push_back(row);
   if (rows.empty()) return;
   if (2 * rows.size() > graph_.n_rows()) return graph_.clear();  // quicker to link all anew
-  try {
-    bitindex::unlink_rows(graph_, row_metric(), default_threads(), std::move(rows));
-  } catch (...) {
-    graph_.clear();
-    throw;
-  }
+  bitindex::unlink_rows(graph_, row_metric(), default_threads(), cancel, std::move(rows));
 }
 
 void HNSWIndex::link_rows(Cancel& cancel) {
   const RowMetric metric = row_metric();
   const size_t width = std::max(options_.ef_construction, options_.m);
   const BuildOptions options = {width, options_.seed, default_threads()};
+  n_unchecked_ += store().n_rows() - graph_.n_linked();
   GraphBuilder(graph_, metric, options, cancel).link_rows();
   if (n_unchecked_ * kUncheckedShare < graph_.n_rows()) return;
   link_unreached(graph_, metric, options.width, cancel);

@@ -46,7 +46,7 @@ class HNSWIndex : public Index {
   }
   RowMetric row_metric() const noexcept;
   void link_rows(Cancel& cancel);
-  void unlink_rows(const std::vector<uint32_t>& replaced);
+  void unlink_rows(const std::vector<uint32_t>& replaced, Cancel& cancel);
 
   HNSWOptions options_;
   Graph graph_;
