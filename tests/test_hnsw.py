@@ -85,7 +85,9 @@ def test_recall(codes, metric):
 def test_effort_in_the_constructor_is_that_of_searches(codes):
     queries = codes[N_ROWS:]
     index = filled(codes[:N_ROWS], ef=20)
-    for expected, got in zip(index.search(queries, K, ef=20), index.search(queries, K), strict=True):
+    for expected, got in zip(
+        index.search(queries, K, ef=20), index.search(queries, K), strict=True
+    ):
         np.testing.assert_array_equal(got, expected)
     exact = flat(index).search(queries, K)
     for expected, got in zip(exact, index.search(queries, K, ef=2**62), strict=True):
@@ -160,7 +162,7 @@ def test_all_codes_equal(metric):
 
 
 @pytest.mark.parametrize("n_each", [3, 40, 300])
-def test_all_codes_come_again(codes, n_each):
+def test_all_codes_come_again(codes, n_each, tmp_path):
     n_distinct = N_ROWS // n_each
     for rows in (
         np.repeat(codes[:n_distinct], n_each, axis=0),
@@ -180,6 +182,8 @@ def test_all_codes_come_again(codes, n_each):
         assert recall(index, codes[N_ROWS:]) >= 0.95
         assert recall(index, codes[N_ROWS:], filter=range(0, N_ROWS, 2)) >= 0.95
         assert unreached(index) == 0
+        index.save(tmp_path / "a.bitx")
+        assert recall(bi.load(tmp_path / "a.bitx"), codes[N_ROWS:]) >= 0.95  # the graph is whole
 
 
 @pytest.mark.parametrize("share", [0.001, 0.01, 0.1, 0.5])
@@ -188,9 +192,9 @@ def test_filters(codes, built, share):
     rng = np.random.default_rng(2)
     allowed = np.sort(rng.permutation(N_ROWS)[: max(K, int(N_ROWS * share))])
     mask = np.isin(np.arange(N_ROWS), allowed)
-    for filter in (allowed, mask):
-        assert recall(built, queries, filter=filter) >= 0.95
-        assert np.isin(built.search(queries, K, filter)[1], allowed).all()
+    for form in (allowed, mask):
+        assert recall(built, queries, filter=form) >= 0.95
+        assert np.isin(built.search(queries, K, form)[1], allowed).all()
     assert built.search(queries, 50, filter=allowed[:3])[1][:, 3:].max() == -1
 
 
@@ -203,9 +207,9 @@ def test_filter_that_allows_what_is_far(codes, built):
 @pytest.mark.parametrize("radius", [0, 10, 25, 45, 128])
 def test_radius(codes, built, radius):
     queries = codes[N_ROWS:]
-    for filter in (None, range(0, N_ROWS, 2)):
-        lims, distances, ids = built.range_search(queries, radius, filter)
-        exact_lims, _, exact_ids = flat(built).range_search(queries, radius, filter)
+    for allowed in (None, range(0, N_ROWS, 2)):
+        lims, distances, ids = built.range_search(queries, radius, allowed)
+        exact_lims, _, exact_ids = flat(built).range_search(queries, radius, allowed)
         assert distances.dtype == np.int32
         assert (distances <= radius).all()
         assert len(ids) >= 0.95 * len(exact_ids)

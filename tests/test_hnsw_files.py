@@ -94,7 +94,7 @@ def test_pending_rows_are_found_and_linked_by_the_next_addition(stored, loaded):
     links = stored.sections["structure/links"].copy()
     links[single] = NONE
     index = loaded(links=links, pending=np.array(single, np.uint32))
-    distances, ids = index.search(index.get(single), 3)
+    ids = index.search(index.get(single), 3)[1]
     assert ids[:, 0].tolist() == single
     assert (np.diff(np.sort(ids, axis=1), axis=1) > 0).all()
     assert (np.diff(index.range_search(index.get(single), 20)[0]) >= 1).all()
@@ -124,7 +124,7 @@ def changed(array, where, value):
         ("upper_rows", 0, 899, "must have its row in the layer below"),
         ("upper_rows", 0, NONE, "must have its row in the layer below"),
         ("upper_below", 0, 900, "must have its row in the layer below"),
-        ("twins", 0, 0, "must have one parent"),
+        ("twins", 0, 0, "must have one link to it from its parent"),
         ("twins", -1, 900, "its twin rows must ascend and be rows of it"),
         ("twins", 1, 601, None),
         ("twins", slice(2), 700, "its twin rows must ascend"),

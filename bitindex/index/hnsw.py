@@ -12,8 +12,6 @@ from bitindex._border import Filter, as_count
 from bitindex.codes import BitOrder
 from bitindex.index.base import PackedCodes, PackedIndex
 
-_MAX_SEED = 2**63 - 1
-
 
 class HNSWIndex(PackedIndex):
     """Approximate search over packed codes: a walk over a graph of links between near codes.
@@ -87,7 +85,18 @@ class HNSWIndex(PackedIndex):
         ef: SupportsIndex = 64,
         seed: SupportsIndex = 0,
     ) -> dict[str, Any]:
-        """Return the options of this kind, or raise TypeError or ValueError."""
+        """Return the options of this kind, those of its compiled class.
+
+        Parameters
+        ----------
+        m, ef_construction, ef, seed : int
+            As in the constructor.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an option has a wrong type or value.
+        """
         options = {
             "m": as_count(m, "m", 2),
             "ef_construction": as_count(ef_construction, "ef_construction", 1),
@@ -96,8 +105,6 @@ class HNSWIndex(PackedIndex):
         }
         if options["m"] > 512:
             raise ValueError(f"m must be <= 512, got {options['m']}")
-        if options["seed"] > _MAX_SEED:
-            raise ValueError(f"seed must be < 2**63, got {options['seed']}")
         return options
 
     def search(

@@ -66,8 +66,8 @@ void choose_links(const Graph& graph, Layer& layer, const RowMetric& metric,
   const size_t n_bytes = metric.codes.n_bytes();
   std::vector<uint8_t> codes(crowded.size() * n_bytes);
   for (size_t i = 0; i < crowded.size(); ++i)
-    std::memcpy(codes.data() + i * n_bytes,
-                metric.store.column(0).row(layer.row(crowded[i].node)), n_bytes);
+    std::memcpy(codes.data() + i * n_bytes, metric.store.column(0).row(layer.row(crowded[i].node)),
+                n_bytes);
   const auto score = metric.score(codes.data(), crowded.size());
   RowKeys keys(metric.kernels, metric.store, *score);
   NeighbourChoice choice(metric);
@@ -80,11 +80,13 @@ void choose_links(const Graph& graph, Layer& layer, const RowMetric& metric,
       nodes.push_back(link->to);
     std::sort(nodes.begin(), nodes.end());
     nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
-    const auto twins_first = std::stable_partition(nodes.begin(), nodes.end(), [&](uint32_t other) {
-      return layer.rows().empty() && graph.is_twin(other);
-    });
-    const std::vector<uint32_t> twins(nodes.begin(), twins_first);
-    nodes.erase(nodes.begin(), twins_first);
+    std::vector<uint32_t> twins;
+    if (layer.rows().empty()) {
+      for (const uint32_t other : nodes)
+        if (graph.is_child(other, node)) twins.push_back(other);
+      const auto is_twin = [&](uint32_t other) { return graph.is_twin(other); };
+      nodes.erase(std::remove_if(nodes.begin(), nodes.end(), is_twin), nodes.end());
+    }
     rows.resize(nodes.size());
     for (size_t j = 0; j < nodes.size(); ++j) rows[j] = layer.row(nodes[j]);
     keys.set_query(i);

@@ -51,6 +51,25 @@ std::vector<uint32_t> find_twins(const std::vector<uint32_t>& rows,
 
 }  // namespace
 
+void Batch::choose_no_twins() {
+  const auto twin = [this](uint32_t row) {
+    const auto at = std::lower_bound(rows.begin(), rows.end(), row);
+    const bool is_here = at != rows.end() && *at == row;
+    return is_here ? twin_of[static_cast<size_t>(at - rows.begin())] : Layer::kNone;
+  };
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::vector<Candidate> neighbours;
+    for (const Candidate& candidate : chosen[i][0]) {
+      uint32_t row = candidate.row();
+      for (uint32_t next = twin(row); next != Layer::kNone; next = twin(row)) row = next;
+      const auto is_row = [row](const Candidate& other) { return other.row() == row; };
+      if (row != rows[i] && std::none_of(neighbours.begin(), neighbours.end(), is_row))
+        neighbours.emplace_back(candidate.key(), row);
+    }
+    chosen[i][0] = std::move(neighbours);
+  }
+}
+
 Batch add_batch(Graph& graph, const RowMetric& metric, uint64_t seed, std::vector<uint32_t> rows) {
   Batch batch;
   batch.rows = std::move(rows);

@@ -28,6 +28,9 @@ struct Batch {
   std::vector<std::vector<std::vector<Candidate>>> chosen;
   // Of each row, a row of the same code, of which it is to be a twin, or Layer::kNone.
   std::vector<uint32_t> twin_of;
+
+  // Chooses, instead of rows of the batch that are to be twins, those that they will hang from.
+  void choose_no_twins();
 };
 
 // Adds nodes without links for rows to the graph. `seed` decides which layers a row is in.

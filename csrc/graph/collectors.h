@@ -36,8 +36,8 @@ class NearestHeap {
   std::vector<Candidate> candidates_;
 };
 
-// The nearest rows for which `allows` holds. The walk goes over all rows, until none of those before
-// it is nearer.
+// The nearest rows for which `allows` holds. The walk goes over all rows, until none of those
+// before it is nearer.
 template <class Allows>
 class NearestAllowed {
  public:

@@ -66,12 +66,12 @@ void Graph::attach_twin(uint32_t row, uint32_t twin) {
     std::vector<uint32_t> children;
     const uint32_t* links = layer.links(twin);
     for (size_t i = is_twin(twin) ? 1 : 0; i < layer.n_links(twin); ++i)
-      if (is_twin(links[i])) children.push_back(links[i]);
+      if (is_child(links[i], twin)) children.push_back(links[i]);
     const size_t most = is_twin(twin) ? layer.degree() - 1 : std::min(kMaxTwins, layer.degree());
     if (children.size() < most) break;
     twin = children[random % children.size()];
   }
-  force_link(twin, row);
+  if (!layer.has_link(twin, row)) force_link(twin, row);
   layer.set_links(row, &twin, 1);
   is_twin_[row] = true;
   ++n_twins_;

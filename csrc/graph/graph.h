@@ -3,9 +3,9 @@
 // Layer 0 holds all rows, each layer above a random share of the one below, so that a search comes
 // near its query in few steps.
 //
-// Rows of the same code would fill each other's links. One of them is linked as any row; the others,
-// its twins, hang from it as a tree in layer 0: the first link of a twin is its parent, the others
-// are its children. Searches pass twins over and add them to what they have found.
+// Rows of the same code would fill each other's links. One of them is linked as any row; the
+// others, its twins, hang from it as a tree in layer 0: the first link of a twin is its parent, the
+// others are its children. Searches pass twins over and add them to what they have found.
 //
 // Source: Malkov, Yashunin, "Efficient and robust approximate nearest
 // neighbor search using hierarchical navigable small world graphs", 2016.
@@ -44,7 +44,17 @@ class Graph {
 
   bool has_twins() const noexcept { return n_twins_ > 0; }
   bool is_twin(uint32_t row) const noexcept { return row < is_twin_.size() && is_twin_[row]; }
+  // Whether `row` is a twin that hangs from `parent`. A link from before it was one may lead to it
+  // from elsewhere, and is passed over.
+  bool is_child(uint32_t row, uint32_t parent) const noexcept {
+    return is_twin(row) && layers_[0].links(row)[0] == parent;
+  }
   std::vector<uint32_t> twins() const;  // ascending
+  // The row that a twin hangs from; any other row itself.
+  uint32_t without_twins(uint32_t row) const noexcept {
+    while (is_twin(row)) row = layers_[0].links(row)[0];
+    return row;
+  }
   // Calls visit(twin) for the twins that hang from a row, until it returns false.
   template <class Visit>
   void for_twins_of(uint32_t row, Visit visit) const;
@@ -55,6 +65,16 @@ class Graph {
 
   // No rows at all.
   void clear();
+  // Whether searches pass a node over: links from before a row changed may lead to pending ones.
+  bool is_passed_over(size_t layer, uint32_t node) const noexcept {
+    return layer == 0 ? is_twin(node) || is_pending(node) : is_pending(layers_[layer].row(node));
+  }
+  bool passes_some_over() const noexcept { return has_twins() || !pending_.empty(); }
+  // The node that a search goes on from in the layer below: of the same code, and no twin.
+  uint32_t node_below(size_t layer, uint32_t node) const noexcept {
+    const uint32_t below = layers_[layer].below(node);
+    return layer == 1 ? without_twins(below) : below;
+  }
   // Adds empty layers on top.
   void grow(size_t n_layers);
   // Drops layers on top that have no nodes.
@@ -88,7 +108,7 @@ void Graph::for_twins_of(uint32_t row, Visit visit) const {
     const uint32_t* links = layer.links(parent);
     const size_t n = layer.n_links(parent);
     for (size_t i = is_twin(parent) ? 1 : 0; i < n; ++i) {
-      if (!is_twin(links[i])) continue;
+      if (!is_child(links[i], parent)) continue;
       if (!visit(links[i])) return;
       parents.push_back(links[i]);
     }

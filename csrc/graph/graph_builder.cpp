@@ -40,6 +40,7 @@ void GraphBuilder::link_batch(std::vector<uint32_t> rows) {
     Batch batch = add_batch(graph_, metric_, options_.seed, std::move(rows));
     choose_neighbours(batch, entry);
     searching = false;
+    batch.choose_no_twins();
     for (size_t l = 0; l < batch.layers.size(); ++l)
       link_both_ways(graph_, metric_, options_.n_threads, batch, l);
     for (size_t i = 0; i < batch.rows.size(); ++i)
@@ -79,7 +80,7 @@ void GraphBuilder::choose_neighbours(Batch& batch, size_t i, std::optional<Graph
     if (entry.has_value() && l <= entry->layer) {
       if (!from.has_value()) from = search.descend(*entry, l);
       search.find_nearest(l, *from, options_.width, beam);
-      if (l > 0) from = Candidate(beam[0].key(), graph_.layer(l).below(beam[0].row()));
+      if (l > 0) from = Candidate(beam[0].key(), graph_.node_below(l, beam[0].row()));
     }
     look_at_batch(batch, i, l, search, beam);
     std::vector<Candidate>& chosen = batch.chosen[i][l];
@@ -88,8 +89,8 @@ void GraphBuilder::choose_neighbours(Batch& batch, size_t i, std::optional<Graph
       batch.twin_of[i] = chosen[0].row();
       for (auto& links : batch.chosen[i]) links.clear();
     } else {
-      choice.choose(batch.codes.data() + i * metric_.codes.n_bytes(), graph_.layer(l), graph_.m(),
-                    chosen);
+      choice.choose(batch.codes.data() + i * metric_.codes.n_bytes(), graph_.layer(l),
+                    graph_.layer(l).degree(), chosen);
     }
   }
 }
@@ -99,8 +100,8 @@ void GraphBuilder::look_at_batch(const Batch& batch, size_t i, size_t layer, Gra
   const Batch::Members& members = batch.layers[layer];
   const uint32_t own = batch.nodes[i][layer];
   std::vector<Candidate> found;
-  search.keys().within(members.rows.data(), members.nodes.data(), members.rows.size(),
-                       beam.limit(), found);
+  search.keys().within(members.rows.data(), members.nodes.data(), members.rows.size(), beam.limit(),
+                       found);
   for (const Candidate& other : found) {
     // Of twins in a batch only the later one looks at the other.
     if (other.row() == own || (layer == 0 && other.key() <= 0.0f && other.row() > own)) continue;

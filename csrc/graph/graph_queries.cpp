@@ -65,8 +65,7 @@ CandidateLists GraphQueries::find_nearest(size_t n_queries, size_t k) const {
 }
 
 CandidateLists GraphQueries::find_within(size_t n_queries, float radius) const {
-  return answer_each(n_queries,
-                     [&](GraphSearch& search, Beam&) { return within(search, radius); });
+  return answer_each(n_queries, [&](GraphSearch& search, Beam&) { return within(search, radius); });
 }
 
 std::vector<Candidate> GraphQueries::nearest(GraphSearch& search, Beam& beam, size_t k) const {
@@ -174,10 +173,6 @@ void GraphQueries::add_unlinked(RowKeys& keys, float limit,
   rows.erase(std::remove_if(rows.begin(), rows.end(), [&](uint32_t row) { return !allows(row); }),
              rows.end());
   add_rows(keys, rows, limit, candidates);
-  // A link from before a row changed may have led to it already.
-  std::sort(candidates.begin(), candidates.end());
-  const auto same = [](const Candidate& a, const Candidate& b) { return a.row() == b.row(); };
-  candidates.erase(std::unique(candidates.begin(), candidates.end(), same), candidates.end());
 }
 
 }  // namespace bitindex

@@ -45,7 +45,9 @@ class LinkRepair {
     links_.clear();
     const uint32_t* links = before_.links(node);
     for (size_t i = 0; i < before_.n_links(node); ++i)
-      if (new_nodes_[links[i]] != Layer::kNone) links_.push_back(new_nodes_[links[i]]);
+      if (new_nodes_[links[i]] != Layer::kNone &&
+          (!is_twin(links[i]) || is_child(links[i], node) || is_child(node, links[i])))
+        links_.push_back(new_nodes_[links[i]]);
     if (!is_twin(node) && needs(node)) {
       collect(node);
       add_chosen(new_nodes_[node]);
@@ -55,6 +57,10 @@ class LinkRepair {
 
  private:
   bool is_twin(uint32_t node) const { return before_.rows().empty() && graph_.is_twin(node); }
+
+  bool is_child(uint32_t node, uint32_t parent) const {
+    return before_.rows().empty() && graph_.is_child(node, parent);
+  }
 
   // All nodes that stay and are linked with this one, if only over nodes that are gone. Not twins.
   void collect(uint32_t node) {
@@ -128,7 +134,7 @@ std::vector<uint32_t> nodes_with_links_to(const Layer& layer, const std::vector<
 
 // Gives nodes with links to these links to others instead.
 void mend_links(const Graph& graph, Layer& layer, const RowMetric& metric, size_t n_threads,
-                  Cancel& cancel, const std::vector<uint32_t>& nodes) {
+                Cancel& cancel, const std::vector<uint32_t>& nodes) {
   NewNodes new_nodes(layer.n_nodes());
   for (size_t node = 0; node < new_nodes.size(); ++node)
     new_nodes[node] = static_cast<uint32_t>(node);
@@ -164,8 +170,8 @@ std::vector<uint32_t> nodes_of(const Layer& layer, const std::vector<uint32_t>& 
   return nodes;
 }
 
-// The nodes that stay, without links, by the numbers that rows have from now on; `number` gets those
-// of the nodes themselves.
+// The nodes that stay, without links, by the numbers that rows have from now on; `number` gets
+// those of the nodes themselves.
 Layer without_gone(const Layer& before, const NewNodes& rows, const NewNodes& below,
                    NewNodes& numbers) {
   Layer layer(before.degree());
@@ -221,8 +227,7 @@ void unlink_rows(Graph& graph, const RowMetric& metric, size_t n_threads, Cancel
   };
   try {
     for (size_t l = 0; l < graph.n_layers(); ++l)
-      if (!nodes[l].empty())
-        mend_links(graph, graph.layer(l), metric, n_threads, cancel, nodes[l]);
+      if (!nodes[l].empty()) mend_links(graph, graph.layer(l), metric, n_threads, cancel, nodes[l]);
   } catch (...) {
     finish();
     throw;

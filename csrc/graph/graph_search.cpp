@@ -21,17 +21,16 @@ Candidate GraphSearch::descend(const GraphNode& entry, size_t layer) {
       }
       found_.clear();
       keys_.within(rows_.data(), links, n, nearest.key(), found_);
-      for (const Candidate& next : found_) nearest = std::min(nearest, next);
+      for (const Candidate& next : found_)
+        if (next < nearest && !graph_.is_passed_over(l, next.row())) nearest = next;
     }
-    nearest = {nearest.key(), here.below(nearest.row())};
+    nearest = {nearest.key(), graph_.node_below(l, nearest.row())};
   }
-  if (layer > 0) return nearest;
-  uint32_t row = nearest.row();
-  while (graph_.is_twin(row)) row = graph_.layer(0).links(row)[0];
-  return {nearest.key(), row};
+  return nearest;
 }
 
-size_t GraphSearch::look_around(const Layer& layer, uint32_t node, float limit) {
+size_t GraphSearch::look_around(size_t number, uint32_t node, float limit) {
+  const Layer& layer = graph_.layer(number);
   const size_t degree = layer.degree();
   const uint32_t* links = layer.links(node);
   nodes_.resize(degree);
@@ -40,10 +39,10 @@ size_t GraphSearch::look_around(const Layer& layer, uint32_t node, float limit) 
     nodes_[n] = links[i];
     n += visited_->mark(links[i]);  // without a branch, because it is a coin's toss
   }
-  if (graph_.has_twins() && layer.rows().empty()) {
-    const auto is_twin = [this](uint32_t row) { return graph_.is_twin(row); };
+  if (graph_.passes_some_over()) {
+    const auto pass_over = [&](uint32_t other) { return graph_.is_passed_over(number, other); };
     const auto first = nodes_.begin(), last = first + static_cast<std::ptrdiff_t>(n);
-    n = static_cast<size_t>(std::remove_if(first, last, is_twin) - first);
+    n = static_cast<size_t>(std::remove_if(first, last, pass_over) - first);
   }
   const uint32_t* rows = nodes_.data();
   if (!layer.rows().empty()) {
@@ -67,7 +66,7 @@ void GraphSearch::find_nearest(size_t layer_number, const Candidate& from, size_
   beam.start(width);
   beam.push(from);
   for (uint32_t node; beam.follow(node);) {
-    look_around(layer, node, beam.limit());
+    look_around(layer_number, node, beam.limit());
     for (const Candidate& next : found_)
       if (beam.push(next)) prefetch_bytes(layer.links(next.row()), link_bytes);
   }

@@ -36,9 +36,10 @@ class GraphSearch {
  private:
   // The key of a node, as a candidate.
   Candidate candidate(size_t layer, uint32_t node);
-  // Puts the neighbours of a node that were not seen yet, and may be within the limit, into found_.
+  // Puts the neighbours of a node of layer `number` that were not seen yet, and may be within the
+  // limit, into found_.
   // Returns how many were not seen yet.
-  size_t look_around(const Layer& layer, uint32_t node, float limit);
+  size_t look_around(size_t number, uint32_t node, float limit);
 
   const Graph& graph_;
   RowKeys keys_;
@@ -63,7 +64,7 @@ bool GraphSearch::explore(const Candidate& from, size_t most, Collector& collect
     std::pop_heap(frontier_.begin(), frontier_.end(), farther);
     const uint32_t node = frontier_.back().row();
     frontier_.pop_back();
-    n_seen += look_around(layer, node, collector.limit());
+    n_seen += look_around(0, node, collector.limit());
     if (n_seen > most) return false;
     for (const Candidate& next : found_) {
       if (next.key() > collector.limit()) continue;

@@ -59,7 +59,7 @@ void link_unreached(Graph& graph, const RowMetric& metric, size_t width, Cancel&
   if (!entry.has_value()) return;
   const Layer& layer = graph.layer(0);
   // A link that gives way may have been the only one to its row.
-  constexpr size_t kMaxRounds = 3;
+  constexpr size_t kMaxRounds = 10;
   bool gave_way = true;
   for (size_t round = 0; round < kMaxRounds && gave_way; ++round) {
     gave_way = false;

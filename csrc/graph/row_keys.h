@@ -26,9 +26,7 @@ class RowKeys {
               std::vector<Candidate>& candidates);
   float key(uint32_t row);
 
-  void prefetch(uint32_t row) const noexcept {
-    prefetch_bytes(codes_.row(row), n_prefetched_);
-  }
+  void prefetch(uint32_t row) const noexcept { prefetch_bytes(codes_.row(row), n_prefetched_); }
 
  private:
   static constexpr size_t kTogether = 64;

@@ -42,8 +42,8 @@ void check_rows(const std::vector<uint32_t>& rows, size_t n_rows, const char* wh
     refuse("its " + std::string(what) + " rows must ascend and be rows of it");
 }
 
-// Walks over the twins of a row must end: each is the child of one other, and the first link of
-// each leads to its parent.
+// Walks over the twins of a row must end: the first link of each leads to its parent, which has
+// one link to it.
 void check_twins(const StoredGraph& stored, size_t degree) {
   if (stored.twins.empty()) return;
   std::vector<bool> is_twin(stored.n_rows, false), is_child(stored.n_rows, false);
@@ -53,14 +53,15 @@ void check_twins(const StoredGraph& stored, size_t degree) {
   for (size_t row = 0; row < stored.n_rows; ++row) {
     const uint32_t* links = stored.links + row * degree;
     for (size_t i = is_twin[row] ? 1 : 0; i < degree && links[i] != Layer::kNone; ++i) {
-      if (!is_twin[links[i]]) continue;
-      if (is_child[links[i]] || stored.links[links[i] * degree] != row)
-        refuse("twin " + std::to_string(links[i]) + " must have one parent");
+      if (!is_twin[links[i]] || stored.links[links[i] * degree] != row) continue;
+      if (is_child[links[i]])
+        refuse("twin " + std::to_string(links[i]) + " must have one link to it from its parent");
       is_child[links[i]] = true;
     }
   }
   for (const uint32_t row : stored.twins)
-    if (!is_child[row]) refuse("twin " + std::to_string(row) + " must have one parent");
+    if (!is_child[row])
+      refuse("twin " + std::to_string(row) + " must have one link to it from its parent");
   // Those of a circle would have no end. All others come from a row that is no twin.
   std::vector<uint32_t> depth(stored.n_rows, 0);
   for (const uint32_t row : stored.twins) {
@@ -119,7 +120,10 @@ Graph restored(size_t m, size_t n_rows, const StoredGraph& stored,
     layer.reserve(n);
     for (size_t i = 0; i < n; ++i) {
       layer.append_node(rows[i], below[i]);
-      layer.set_links(i, links + i * m, static_cast<size_t>(std::find(links + i * m, links + (i + 1) * m, Layer::kNone) - (links + i * m)));
+      layer.set_links(
+          i, links + i * m,
+          static_cast<size_t>(std::find(links + i * m, links + (i + 1) * m, Layer::kNone) -
+                              (links + i * m)));
     }
     layers.push_back(std::move(layer));
     first += n;

@@ -13,7 +13,7 @@ namespace bitindex {
 // The upper layers stand one behind the other, from the lowest to the highest.
 struct StoredGraph {
   size_t n_rows = 0;
-  const uint32_t* links = nullptr;  // n_rows x 2 m, of layer 0; Layer::kNone behind the last
+  const uint32_t* links = nullptr;     // n_rows x 2 m, of layer 0; Layer::kNone behind the last
   std::vector<uint32_t> upper_counts;  // of each upper layer, how many nodes it has
   std::vector<uint32_t> upper_links;   // m of each node
   std::vector<uint32_t> upper_rows;

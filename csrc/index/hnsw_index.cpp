@@ -50,8 +50,7 @@ CandidateLists HNSWIndex::find_nearest(const Scan& scan, const QueryBatch& queri
                                        size_t k) const {
   const auto score = queries.score(scan.store);
   const GraphQueries graph_queries(graph_, scan, *score, std::max(width(queries), k));
-  if (k == 0 || graph_queries.scan_is_cheaper())
-    return scan_nearest(scan, *score, queries.n, k);
+  if (k == 0 || graph_queries.scan_is_cheaper()) return scan_nearest(scan, *score, queries.n, k);
   return graph_queries.find_nearest(queries.n, k);
 }
 
