@@ -92,6 +92,11 @@ class HNSWIndex(PackedIndex):
         m, ef_construction, ef, seed : int
             As in the constructor.
 
+        Returns
+        -------
+        dict
+            Each option by its name.
+
         Raises
         ------
         TypeError, ValueError

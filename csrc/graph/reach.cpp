@@ -39,16 +39,16 @@ uint32_t row_of(const Graph& graph, const GraphNode& entry) {
   return graph.layer(entry.layer).row(entry.node);
 }
 
-// Links a row from the nearest of the rows found that has room, or from the nearest of all instead
-// of its last link. Returns whether a link gave way.
-bool link_from_nearest(Graph& graph, uint32_t row, const Beam& found) {
+// Links a row from the nearest of the rows found that has room, or else instead of the last link of
+// one of the nearest, in each round another. Returns whether a link gave way.
+bool link_from_nearest(Graph& graph, uint32_t row, const Beam& found, size_t round) {
   const Layer& layer = graph.layer(0);
   for (size_t i = 0; i < found.size(); ++i)
     if (layer.n_links(found[i].row()) < layer.degree()) {
       graph.force_link(found[i].row(), row);
       return false;
     }
-  graph.force_link(found[0].row(), row);
+  graph.force_link(found[round % found.size()].row(), row);
   return true;
 }
 
@@ -75,7 +75,7 @@ void link_unreached(Graph& graph, const RowMetric& metric, size_t width, Cancel&
       const uint32_t first = row_of(graph, *entry);
       Beam beam;
       search.find_nearest(0, {search.keys().key(first), first}, width, beam);
-      gave_way |= link_from_nearest(graph, row, beam);
+      gave_way |= link_from_nearest(graph, row, beam, round);
       reached.add(row);
     }
   }
