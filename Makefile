@@ -14,7 +14,7 @@ BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work in one environment
-.PHONY: help demo test test-generic sanitize lint format bench bench-quality bench-bebr wheel clean
+.PHONY: help demo test test-generic sanitize lint format bench bench-quality bench-ivf bench-bebr wheel clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -74,6 +74,10 @@ bench: $(VENV)/.with-bench bench-quality ## measure, and put the figures into RE
 bench-quality: $(VENV)/.with-bench ## measure binarizers and their peers: recall, robustness, costs
 	$(BIN)/python bench/quality.py $(foreach set,$(EMBEDDINGS),--embeddings "$(set)") $(QUALITY)
 	$(if $(filter --quick --only --bits-per-dim,$(QUALITY)),,$(BIN)/python bench/report.py quality)
+
+# IVF="...": options of bench/search_ivf.py, such as --codes 10000000.
+bench-ivf: $(VENV)/.with-bench ## compare IVFIndex with faiss at equal recall
+	$(BIN)/python bench/search_ivf.py $(IVF)
 
 # BEBR="...": files that the paired tasks need, and other options of bench/bebr.py. PyTorch is that of
 # the extra `test`, which is pinned.

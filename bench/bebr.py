@@ -145,6 +145,7 @@ def rows_alone(arguments: argparse.Namespace) -> Task:
 
 
 def shortened(task: Task, arguments: argparse.Namespace) -> Task:
+    task = replace(task, device=arguments.device)
     return replace(task, n_epochs=2) if arguments.quick else task
 
 
@@ -195,6 +196,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--epochs", type=positive, metavar="N", help="of training without pairs and labels"
     )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="to train on")
     parser.add_argument("--quick", action="store_true", help="few rows and epochs, to see it run")
     return parser.parse_args(arguments)
 

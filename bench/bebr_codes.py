@@ -58,6 +58,7 @@ def recurrent(
             n_epochs=task.n_epochs if trained else 0,
             batch_size=task.batch_size,
             n_train=task.n_train,
+            device=task.device,
             random_state=seed,
         )
         binarizer.fit(task.rows, progress=False, **task.learned_from)
@@ -76,7 +77,7 @@ def fine_tuned_float(task: Task, seed: int) -> Outcome:
         float_queries=False,
         n_epochs=task.n_epochs,
         batch_size=task.batch_size,
-        device="cpu",
+        device=task.device,
         random_state=seed,
         binarize=False,
     )

@@ -85,7 +85,8 @@ def _training(rows: Sequence[Row]) -> str:
     facts = rows[0]["facts"]
     n_seeds = len({row["seed"] for row in rows})
     seeds = "one seed" if n_seeds == 1 else f"mean of {n_seeds} seeds (range)"
-    return f"{facts['epochs']} epochs, {seeds}"
+    device = "" if facts["device"] == "cpu" else f" on {facts['device'].upper()}"
+    return f"{facts['epochs']} epochs{device}, {seeds}"
 
 
 def _names(rows: Sequence[Row]) -> list[str]:

@@ -28,6 +28,8 @@ class Task:
         What `fit` gets beside the rows.
     n_epochs, batch_size, n_train : int
         The training of all contestants; without pairs or labels, on so many of the rows.
+    device : {"cpu", "cuda"}
+        Where they are trained.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Task:
     batch_size: int
     learned_from: dict[str, Any] = field(default_factory=dict)
     n_train: int = 20_000
+    device: str = "cpu"
 
     def facts(self) -> dict[str, Any]:
         """Return what a table says of the task."""
@@ -51,6 +54,7 @@ class Task:
             "epochs": self.n_epochs,
             "batch_size": self.batch_size,
             "n_train": self.n_train,
+            "device": self.device,
         }
 
 

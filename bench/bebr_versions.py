@@ -29,6 +29,7 @@ def versions(task: Task, query: str, seed: int) -> list[dict[str, Any]]:
         "n_epochs": task.n_epochs,
         "batch_size": task.batch_size,
         "n_train": len(sample),
+        "device": task.device,
         "random_state": seed,
     }
     old = bi.RecurrentBinarizer(**params).fit(old_sample, progress=False)

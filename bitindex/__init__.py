@@ -1,9 +1,10 @@
 """Embedding search in bits: floats become short binary codes, scanned at the hardware's speed.
 
 ``pack``, ``unpack``, ``popcount``, ``hamming`` and ``jaccard`` work on arrays of bits;
-``FlatIndex`` searches packed codes; ``EmbeddingIndex`` searches float embeddings through a
-binarizer such as ``SignBinarizer``; ``load`` reads what ``save`` wrote. ``bitindex.evaluate`` and
-``bitindex.datasets`` measure how good the answers are, and ``tune`` finds what suits your data.
+``FlatIndex`` and ``IVFIndex`` search packed codes; ``EmbeddingIndex`` searches float embeddings
+through a binarizer such as ``SignBinarizer``; ``load`` reads what ``save`` wrote.
+``bitindex.evaluate`` and ``bitindex.datasets`` measure how good the answers are, and ``tune`` finds
+what suits your data.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from bitindex.binarize import (
 )
 from bitindex.codes import Codes
 from bitindex.embedding_index import EmbeddingIndex
-from bitindex.index import FlatIndex, HNSWIndex
+from bitindex.faiss_files import read_faiss, write_faiss
+from bitindex.index import FlatIndex, HNSWIndex, IVFIndex, MIHIndex
 from bitindex.storage import FileFormatError, load
 from bitindex.threads import get_num_threads, set_num_threads
 
@@ -55,6 +57,8 @@ __all__ = [
     # indexes over packed codes
     "FlatIndex",
     "HNSWIndex",
+    "IVFIndex",
+    "MIHIndex",
     # floats in, similarities out
     "Binarizer",
     "SignBinarizer",
@@ -73,6 +77,8 @@ __all__ = [
     # files
     "load",
     "FileFormatError",
+    "read_faiss",
+    "write_faiss",
     # threads
     "get_num_threads",
     "set_num_threads",

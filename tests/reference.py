@@ -72,23 +72,21 @@ def multiply_rows(rows, matrix):
 def decide_signs(evidence, feedback):
     """Sixteen signs of each row in turn, each of which changes the evidence for the others."""
     left = evidence[:, :16].copy()
-    signs = np.empty(left.shape, np.int16)
+    signs = np.empty(left.shape, np.int8)
     for i in range(16):
         signs[:, i] = np.where(np.signbit(left[:, i]), -1, 1)
         left -= signs[:, i, np.newaxis].astype(np.float32) * feedback[i]
-    return signs
+    return (signs + 1).astype(np.uint8)
 
 
-def next_flip(costs, row, sign, along, along_factor):
-    """The new costs, and the place of the smallest one, with its place in its last bits."""
-    negative = along.view(np.uint32) & 1 == 1
-    costs = costs + np.where(negative, -sign, sign).astype(np.float32) * row
-    costs = costs + np.float32(along_factor) * along
-    numbers = np.arange(len(costs), dtype=np.uint32)
-    mask = np.uint32(2 ** max(4, int(len(costs) - 1).bit_length()) - 1)
-    keys = (costs.view(np.uint32) & ~mask | numbers).view(np.float32)
-    best = int(np.argmin(np.where(np.isfinite(costs), keys, np.inf)))
-    return costs, best if np.isfinite(costs[best]) else len(costs)
+def next_flip(costs, row, sign, signs, pulls, factor):
+    """The new costs, the bit with the smallest one where pulls are added, and that cost."""
+    least, most = np.iinfo(np.int16).min, np.iinfo(np.int16).max
+    costs = np.clip(costs.astype(np.int32) + (row ^ np.int16(sign) ^ signs), least, most)
+    pulled = np.clip(costs + (pulls.astype(np.int32) * factor + 2**14 >> 15), least, most)
+    bits = np.flatnonzero(pulled == pulled.min())
+    best = min(bits, key=lambda bit: (bit % 32, bit))
+    return costs.astype(np.int16), best, pulled[best]
 
 
 def hadamard(x, factors, first, n):

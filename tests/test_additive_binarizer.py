@@ -10,7 +10,7 @@ import pytest
 
 import bitindex as bi
 from bitindex import _core
-from bitindex.binarize.additive import _columns_of_bits
+from bitindex.binarize.additive_training import columns_of_bits
 
 
 def scifact_recall(binarizer, data, similarity="cosine"):
@@ -30,7 +30,8 @@ def scifact():
 
 def random_coder(n_dims, n_bits, seed=0, along_weight=0.3):
     rng = np.random.default_rng(seed)
-    decoder = rng.standard_normal((n_dims, n_bits)).astype(np.float32)
+    # Codes stand for rows with a standard deviation of 3.
+    decoder = (rng.standard_normal((n_dims, n_bits)) * 3 / n_bits**0.5).astype(np.float32)
     root = rng.standard_normal((n_dims, n_dims))
     weights = (root @ root.T / n_dims + np.eye(n_dims)).astype(np.float32)
     return {
@@ -55,7 +56,14 @@ def errors(coder, weights, row, codes):
 def encode(coder, rows, patience, first=None):
     packed = _core.AdditiveCoder(**coder).encode(rows, patience, first, threads=1)
     n_bits = coder["decoder"].shape[1]
-    return np.where(bi.unpack(packed, n_bits), 1.0, -1.0)
+    return signs_of(packed, n_bits)
+
+
+def signs_of(packed, n_bits):
+    """Return the signs of the columns of D."""
+    signs = np.empty((len(packed), n_bits))
+    signs[:, columns_of_bits(n_bits)] = np.where(bi.unpack(packed, n_bits), 1.0, -1.0)
+    return signs
 
 
 def flips_of(code):
@@ -68,7 +76,7 @@ def test_no_single_flip_is_better(n_bits):
     rows = np.random.default_rng(1).standard_normal((40, 13)).astype(np.float32) * 3
     for row, code in zip(rows, encode(coder, rows, patience=0), strict=True):
         here = errors(coder, weights, row, code[np.newaxis])[0]
-        assert errors(coder, weights, row, flips_of(code)).min() > here * (1 - 1e-4) - 1e-4
+        assert errors(coder, weights, row, flips_of(code)).min() > here * 0.95  # costs are rounded
 
 
 @pytest.mark.parametrize(("n_dims", "n_bits"), [(1, 1), (13, 37), (40, 7), (3, 130), (70, 96)])
@@ -104,8 +112,8 @@ def test_the_start_feeds_decided_bits_back():
     for row, code in zip(rows, encode(coder, rows, patience=0), strict=True):
         evidence = (row - coder["center"]) @ coder["evidence"].astype(np.float64)
         for i in range(37):
-            # The core computes with numbers of 16 bits.
-            assert abs(evidence[i]) < 5e-3 or code[i] == np.sign(evidence[i])
+            # The core computes with numbers of 8 bits.
+            assert abs(evidence[i]) < 0.25 or code[i] == np.sign(evidence[i])
             evidence -= code[i] * coder["feedback"][i]
 
 
@@ -113,13 +121,15 @@ def test_a_patient_search_finds_the_best_codes():
     coder, weights = random_coder(9, 10)
     rows = np.random.default_rng(1).standard_normal((60, 9)).astype(np.float32) * 3
     every = np.array(list(itertools.product([-1.0, 1.0], repeat=10)))
-    n_best = {0: 0, 100: 0}
-    for patience in n_best:
-        for row, code in zip(rows, encode(coder, rows, patience), strict=True):
-            best = errors(coder, weights, row, every).min()
-            n_best[patience] += errors(coder, weights, row, code[np.newaxis])[0] < best * 1.0001
-    assert n_best[0] < n_best[100]
-    assert n_best[100] >= 45
+    best = np.array([errors(coder, weights, row, every).min() for row in rows])
+    found = {}
+    for patience in (0, 100):
+        codes = encode(coder, rows, patience)[:, np.newaxis]
+        found[patience] = np.array(
+            [errors(coder, weights, *pair)[0] for pair in zip(rows, codes, strict=True)]
+        )
+    assert (found[0] / best).mean() > (found[100] / best).mean() + 0.03
+    assert (found[100] < best * 1.01).sum() >= 45
 
 
 def test_the_search_starts_from_given_codes():
@@ -127,7 +137,7 @@ def test_the_search_starts_from_given_codes():
     rng = np.random.default_rng(1)
     rows = rng.standard_normal((30, 13)).astype(np.float32)
     first = bi.pack(rng.random((30, 40)) < 0.5)
-    starts = np.where(bi.unpack(first, 40), 1.0, -1.0)
+    starts = signs_of(first, 40)
     for row, start, code in zip(rows, starts, encode(coder, rows, 0, first), strict=True):
         before, after = errors(coder, weights, row, np.array([start, code]))
         assert after <= before
@@ -212,13 +222,15 @@ def test_new_rows_are_coded_nearly_as_well_as_those_of_the_training(scifact):
     assert new < 0.35
 
 
-@pytest.mark.parametrize("n_bits", [1, 8, 20, 100, 800])
-def test_columns_of_one_energy_lie_in_different_bytes(n_bits):
-    columns = _columns_of_bits(n_bits)
+@pytest.mark.parametrize("n_bits", [1, 8, 20, 100, 384, 800])
+def test_columns_of_one_energy_lie_in_different_pairs_of_bytes(n_bits):
+    columns = columns_of_bits(n_bits)
     assert sorted(columns) == list(range(n_bits))
-    n_bytes = -(-n_bits // 8)
-    heaviest = np.flatnonzero(columns < n_bytes)
-    assert len(set(heaviest // 8)) == n_bytes
+    n_pairs = -(-n_bits // 16)
+    heaviest = np.flatnonzero(columns < n_pairs)
+    assert len(set(heaviest // 16)) == n_pairs
+    if n_bits % 16 == 0:  # dealt out to and fro, so that no pair has the heavier of each turn
+        assert len(set(columns.reshape(n_pairs, 16).sum(axis=1))) == 1
 
 
 @pytest.mark.parametrize("n_rows", [10, 130, 380])

@@ -53,6 +53,7 @@ def test_the_command_prints_json(file, tmp_path, capsys):
         "rescore": result.best.rescore,
         "k": 3,
         "oversample": result.best.oversample,
+        "effort": None,
     }
     assert printed["n_base"] == 200
     assert [trial["recall"] for trial in printed["table"]] == [t.recall for t in result.table]

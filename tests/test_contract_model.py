@@ -43,6 +43,8 @@ class IndexMachine(RuleBasedStateMachine):
         bit_order=st.sampled_from(BIT_ORDERS),
     )
     def start(self, kind, metric, bit_order):
+        if metric not in INDEX_KINDS[kind].metrics:
+            metric = INDEX_KINDS[kind].metrics[0]
         self.folder = tempfile.TemporaryDirectory()
         self.n_files = 0
         self.bit_order = bit_order

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from reference_index import METRICS
 from refusals import CODES, filled_index, refused
 
 import bitindex as bi
@@ -142,6 +143,9 @@ def test_filter(index, allowed, error, message):
     ],
 )
 def test_constructor(kind, arguments, error, message):
+    metric = arguments.get("metric", "hamming")
+    if metric in METRICS and metric not in INDEX_KINDS[kind].metrics:
+        pytest.skip(f"{kind} does not search by {metric}")
     with refused(error, message):
         INDEX_KINDS[kind](**{"n_bits": 8} | arguments)
 

@@ -13,7 +13,20 @@ from bitindex import _core
 ISAS = ["generic", "avx2", "avx512", "neon"]
 LENGTHS = range(131)
 NOT_WRITTEN = 2**32 - 1  # stands for sums below the least one wanted
-MAX_PAIRS = [0, 1, 8, 85, 126, 127, 128, 255, 256, 510]
+# Of the entries of a byte, and of two neighbouring bytes.
+LARGEST_SUMS = [
+    (0, 0),
+    (1, 2),
+    (8, 16),
+    (36, 72),
+    (127, 254),
+    (200, 255),
+    (255, 255),
+    (128, 256),
+    (255, 510),
+    (256, 512),
+    (510, 1020),
+]
 
 
 @pytest.fixture(params=ISAS)
@@ -60,11 +73,20 @@ def test_counts(kernels):
                 np.testing.assert_array_equal(got, expected, err_msg=f"{n_bytes=} {n_rows=}")
 
 
-@pytest.mark.parametrize("max_pair", MAX_PAIRS)
-def test_table_sums(kernels, max_pair):
-    rng = np.random.default_rng(max_pair)
-    most = np.array([[max_pair // 2], [max_pair - max_pair // 2]])
+def largest_entries(rng, n_bytes, largest_byte, largest_two_bytes):
+    """For each nibble; two bytes share what they may have in any proportion."""
+    n_pairs = (n_bytes + 1) // 2
+    first = rng.integers(largest_two_bytes - largest_byte, largest_byte + 1, n_pairs)
+    of_bytes = np.stack([first, largest_two_bytes - first], axis=1).ravel()[:n_bytes]
+    low = rng.integers(np.maximum(of_bytes - 255, 0), np.minimum(of_bytes, 255) + 1)
+    return np.stack([low, of_bytes - low], axis=1)[:, :, np.newaxis]
+
+
+@pytest.mark.parametrize("largest", LARGEST_SUMS)
+def test_table_sums(kernels, largest):
+    rng = np.random.default_rng(largest)
     for n_bytes in [*LENGTHS, 1000]:
+        most = largest_entries(rng, n_bytes, *largest)
         tables = [
             rng.integers(0, most + 1, (n_bytes, 2, 16)).astype(np.uint8),
             np.broadcast_to(most, (n_bytes, 2, 16)).astype(np.uint8),
@@ -74,12 +96,12 @@ def test_table_sums(kernels, max_pair):
             for table in tables:
                 sums = reference.table_sums(rows, table)
                 np.testing.assert_array_equal(
-                    kernels.table_sums(rows, at_offset(table, 3), max_pair),
+                    kernels.table_sums(rows, at_offset(table, 3), *largest),
                     sums,
                     err_msg=f"{n_bytes=} {n_rows=}",
                 )
                 least = int(rng.choice([*sums, 1])) + int(rng.integers(2))
-                found = kernels.table_sums(rows, at_offset(table, 3), max_pair, least)
+                found = kernels.table_sums(rows, at_offset(table, 3), *largest, least)
                 left_out = found == NOT_WRITTEN
                 assert (sums[left_out] < least).all(), f"{n_bytes=} {n_rows=} {least=}"
                 np.testing.assert_array_equal(found[~left_out], sums[~left_out])
@@ -88,7 +110,7 @@ def test_table_sums(kernels, max_pair):
 def test_table_sums_of_the_largest_entries_do_not_overflow(kernels):
     rows = np.arange(70 * 8192, dtype=np.uint32).astype(np.uint8).reshape(70, 8192)
     table = np.full((8192, 2, 16), 255, np.uint8)
-    assert set(kernels.table_sums(rows, table, 510)) == {8192 * 510}
+    assert set(kernels.table_sums(rows, table, 510, 1020)) == {8192 * 510}
 
 
 @pytest.mark.parametrize("common", [False, True])
@@ -176,27 +198,32 @@ def test_multiply_rows(kernels, n_dims):
             np.testing.assert_array_equal(kernels.multiply_rows(rows, panels, True), expected)
 
 
-@pytest.mark.parametrize("n_pairs", [0, 1, 2, 31, 50, 128, 300])
-def test_multiply_int16(kernels, n_pairs):
-    rng = np.random.default_rng(n_pairs)
+@pytest.mark.parametrize("n_quads", [0, 1, 2, 31, 64, 65, 150])
+def test_multiply_int8(kernels, n_quads):
+    rng = np.random.default_rng(n_quads)
     for n_rows in (1, 3, 4, 5, 6, 11, 12, 25):
         for n_panels in (1, 5, 6, 7):
             # In rows that are longer than what is multiplied.
-            rows = at_offset(rng.integers(-4000, 4001, (n_rows, 2 * n_pairs + 6), np.int16), 1)
-            shape = (n_panels, n_pairs, 16, 2)
-            matrix = at_offset(rng.integers(-4000, 4001, shape, np.int16), 3)
-            columns = matrix.transpose(1, 3, 0, 2).reshape(2 * n_pairs, 16 * n_panels)
+            rows = at_offset(rng.integers(0, 128, (n_rows, 4 * n_quads + 6), np.uint8), 1)
+            shape = (n_panels, n_quads, 16, 4)
+            matrix = at_offset(rng.integers(-127, 128, shape, np.int8), 3)
+            starts = at_offset(rng.integers(-(10**6), 10**6, 16 * n_panels, np.int32), 1)
+            columns = matrix.transpose(1, 3, 0, 2).reshape(4 * n_quads, 16 * n_panels)
             np.testing.assert_array_equal(
-                kernels.multiply_int16(rows, matrix),
-                rows[:, : 2 * n_pairs].astype(np.int64) @ columns,
+                kernels.multiply_int8(rows, matrix, starts),
+                starts + rows[:, : 4 * n_quads].astype(np.int64) @ columns,
             )
 
 
-def test_multiply_int16_of_the_largest_sums(kernels):
-    rows = np.array([[32767, 0], [-32768, 0], [-32768, 32767]], np.int16)
-    matrix = np.tile(np.array([32767, -32768], np.int16), (1, 1, 16, 1))
-    sums = kernels.multiply_int16(rows, matrix)
-    np.testing.assert_array_equal(sums[:, 0], [32767**2, -32768 * 32767, -2 * 32768 * 32767])
+def test_multiply_int8_of_the_largest_sums(kernels):
+    n_quads = 2**15
+    rows = np.full((3, 4 * n_quads), 127, np.uint8)
+    matrix = np.full((1, n_quads, 16, 4), 127, np.int8)
+    matrix[:, :, 8:] = -127
+    sums = kernels.multiply_int8(rows, matrix, np.zeros(16, np.int32))
+    np.testing.assert_array_equal(
+        sums, [[127 * 127 * 4 * n_quads] * 8 + [-127 * 127 * 4 * n_quads] * 8] * 3
+    )
 
 
 def test_decide_signs(kernels):
@@ -212,30 +239,32 @@ def test_decide_signs(kernels):
         )
 
 
-@pytest.mark.parametrize("n", [16, 32, 48, 384, 528, 4112])
+@pytest.mark.parametrize("n", [32, 64, 96, 384, 544, 4128, 65536])
 def test_next_flip(kernels, n):
     rng = np.random.default_rng(n)
-    for round_ in range(40):
-        costs, row, along = (rng.normal(size=n).astype(np.float32) for _ in range(3))
-        if round_ % 2:  # many costs that only differ in their last bits
-            costs = (1 + np.float32(1e-6) * costs).astype(np.float32)
-            row, along = row * np.float32(1e-6), along * np.float32(1e-6)
-        costs[rng.random(n) < 0.2] = np.inf
-        costs, row, along = at_offset(costs, 1), at_offset(row, 2), at_offset(along, 3)
-        sign, along_factor = float(rng.choice([-1, 1])), float(rng.normal())
-        new_costs, best = kernels.next_flip(costs, row, sign, along, along_factor)
-        expected_costs, expected_best = reference.next_flip(costs, row, sign, along, along_factor)
-        np.testing.assert_array_equal(new_costs, expected_costs)
-        assert best == expected_best
+    for most in (3, 300, 9000, 32767) if n < 65536 else (3, 32767):
+        for sign in (0, -1):
+            costs, row, pulls = (rng.integers(-most, most + 1, n).astype(np.int16) for _ in "crp")
+            signs = rng.integers(-1, 1, n).astype(np.int16)
+            costs[rng.random(n) < 0.2] = 32767
+            arrays = {
+                "costs": at_offset(costs, 1),
+                "row": at_offset(row, 2),
+                "signs": at_offset(signs, 3),
+                "pulls": at_offset(pulls, 4),
+            }
+            for factor in (0, int(rng.integers(-32767, 32768)), 32767, -32767):
+                new_costs, bit, cost = kernels.next_flip(**arrays, sign=sign, factor=factor)
+                expected = reference.next_flip(**arrays, sign=sign, factor=factor)
+                np.testing.assert_array_equal(new_costs, expected[0])
+                assert (bit, cost) == expected[1:]
 
 
-def test_next_flip_of_costs_that_are_no_numbers(kernels):
-    zeros, costs = np.zeros(32, np.float32), np.full(32, np.inf, np.float32)
-    assert kernels.next_flip(costs, zeros, 1.0, zeros, 0.0)[1] == 32
-    costs[5] = np.nan
-    assert kernels.next_flip(costs, zeros, 1.0, zeros, 0.0)[1] == 32
-    costs[[7, 20]] = 3e38, 1.0
-    assert kernels.next_flip(costs, zeros, 1.0, zeros, 0.0)[1] == 20
+def test_next_flip_where_all_costs_are_the_largest(kernels):
+    costs, zeros = np.full(96, 32767, np.int16), np.zeros(96, np.int16)
+    assert kernels.next_flip(costs, zeros, 0, zeros, zeros, 0)[1:] == (0, 32767)
+    costs[[40, 70]] = 32766
+    assert kernels.next_flip(costs, zeros, 0, zeros, zeros, 0)[1:] == (70, 32766)
 
 
 def test_hadamard(kernels):

@@ -145,8 +145,8 @@ def test_float_queries(metric, isa, bit_order, use_isa):
             threads=1,
         )
         got = np.take_along_axis(scores, np.argsort(ids, axis=1), axis=1)
-        in_bytes = np.abs(np.pad(weights, ((0, 0), (0, -n_bits % 8)))).reshape(5, -1, 8).sum(axis=2)
-        step = 2 * in_bytes.max(axis=1, keepdims=True) / 126
+        together = np.pad(np.abs(weights), ((0, 0), (0, -n_bits % 16))).reshape(5, -1, 16)
+        step = 2 * together.sum(axis=2).max(axis=1, keepdims=True) / 253
         rounding = 1e-5 * (np.abs(weights).sum(axis=1, keepdims=True) + np.abs(offsets))
         bound = (step / 2 * -(-n_bits // 4) + rounding) * scales
         assert (np.abs(got - (scales * (queries @ levels.T) + offsets)) <= bound + 1e-6).all()

@@ -105,7 +105,7 @@ def test_binary_scores_are_the_cosine_of_levels(fitted):
     index = bi.EmbeddingIndex(fitted)
     index.add(X)
     scores, ids = index.search(X[:50], k=len(X))
-    # Three and four bits need tables of more than 127 steps.
+    # Three and four bits need more than 255 steps for two bytes.
     exact = fitted.plane_values_[0] < 4
     expected = np.take_along_axis(cosines[:50], ids, axis=1)
     np.testing.assert_allclose(scores, expected, atol=2e-6 if exact else 0.05)

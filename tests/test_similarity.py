@@ -68,8 +68,8 @@ def slow_scores(X, Q, similarity, center, query):
         error_of_sums = np.zeros((len(Q), 1))
     else:
         sums = r_q @ codes.T
-        in_bytes = np.abs(np.pad(r_q, ((0, 0), (0, -n_dims % 8)))).reshape(len(Q), -1, 8).sum(2)
-        step = 2 * in_bytes.max(axis=1, keepdims=True) / 126
+        weights = np.pad(np.abs(r_q), ((0, 0), (0, -n_dims % 16)))  # two bytes are added in 8 bits
+        step = 2 * weights.reshape(len(Q), -1, 16).sum(2).max(axis=1, keepdims=True) / 253
         error_of_sums = step / 2 * np.ceil(n_dims / 4)
     if similarity == "cosine":
         lengths = np.sqrt(q_squared * n_dims)

@@ -130,7 +130,7 @@ class Interruption:
     def __init__(self, n_calls, error):
         self.n_calls = n_calls
         self.error = error
-        self.original = writer._write_all
+        self.original = writer.write_all
 
     def __call__(self, file, data):
         self.n_calls -= 1
@@ -151,7 +151,7 @@ def test_interrupted_write_changes_nothing(tmp_path, monkeypatch, n_calls, error
     path = tmp_path / "a.bitx"
     if exists:
         shutil.copy(GOLDEN, path)
-    monkeypatch.setattr(writer, "_write_all", Interruption(n_calls, error))
+    monkeypatch.setattr(writer, "write_all", Interruption(n_calls, error))
     monkeypatch.setattr(writer, "CHUNK_BYTES", 64)
     with pytest.raises(type(error)):
         write_file(path, "arrays", {}, {"a": np.arange(16), "b": np.arange(16)})
@@ -186,7 +186,7 @@ def test_short_writes_are_continued(tmp_path):
             return len(data[:3])
 
     file = SlowFile()
-    writer._write_all(file, b"0123456789")
+    writer.write_all(file, b"0123456789")
     assert file.content == b"0123456789"
 
 

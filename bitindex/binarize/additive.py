@@ -8,9 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bitindex import _core
-from bitindex._bitops import pack, unpack
 from bitindex._border import as_bool, as_count
-from bitindex.binarize.additive_training import DecoderTraining, plain_metric, score_metric
+from bitindex.binarize.additive_training import (
+    DecoderTraining,
+    columns_of_bits,
+    plain_metric,
+    score_metric,
+)
 from bitindex.binarize.base import Binarizer
 from bitindex.binarize.sampling import sample_rows
 from bitindex.codes import Codes
@@ -82,9 +86,9 @@ class AdditiveBinarizer(Binarizer):
     Of rows of length 1 around a short center the inner products are kept, so that the cosine needs
     no offset beside the code; of others the distances and inner products around the center.
 
-    Encoding takes 4 d m + m^2 / 2 multiplications of 16-bit integers a row, and 2 m of floats for
-    each step of the search. Training uses NumPy's linear algebra, whose last bits differ between
-    machines; what one fitted object encodes does not.
+    Encoding takes 4 d m + m^2 / 2 multiplications of 8-bit integers a row, and m of 16-bit integers
+    for each step of the search. Training uses NumPy's linear algebra, whose last bits differ
+    between machines; what one fitted object encodes does not.
 
     Source: kin of Babenko & Lempitsky, "Additive quantization for extreme vector compression",
     CVPR 2014, and Carreira-Perpinan & Raziperchikolaei, "Hashing with binary autoencoders", CVPR
@@ -182,7 +186,7 @@ class AdditiveBinarizer(Binarizer):
             for _ in range(self.n_rounds):
                 training.round()
                 bar.update(1)
-        coder = training.finish()
+        coder = training.coder()
         self.center_ = center
         self.decoder_ = coder.decoder
         self.weighted_decoder_ = coder.weighted
@@ -218,7 +222,7 @@ class AdditiveBinarizer(Binarizer):
     def query_weights(self, directions: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the queries' products with the columns of D."""
         products = _core.project(np.ascontiguousarray(directions), None, self.decoder_, 0)
-        return np.ascontiguousarray(products[:, _columns_of_bits(self.n_bits_)])
+        return np.ascontiguousarray(products[:, columns_of_bits(self.n_bits_)])
 
     def _encode_rows(self, rows: npt.NDArray[np.float32], threads: int) -> Codes:
         if not self.stores_lengths_:
@@ -230,8 +234,7 @@ class AdditiveBinarizer(Binarizer):
         return Codes(packed, lengths, self.n_bits_)
 
     def _search(self, rows: npt.NDArray[np.float32], threads: int) -> npt.NDArray[np.uint8]:
-        packed = self._made_coder().encode(rows, self._search_patience(), None, threads)
-        return pack(unpack(packed, self.n_bits_)[:, _columns_of_bits(self.n_bits_)])
+        return self._made_coder().encode(rows, self._search_patience(), None, threads)
 
     def _made_coder(self) -> _core.AdditiveCoder:
         """Return the coder of the arrays that this object has now, made where they are new.
@@ -300,13 +303,3 @@ def _split_lengths(
 def _lengths_differ(rows: npt.NDArray[np.float32], center: npt.NDArray[np.float32]) -> bool:
     lengths = _split_lengths(rows, center)[1].astype(np.float64)
     return bool(lengths.std() > _LENGTHS_DIFFER * lengths.mean())
-
-
-def _columns_of_bits(n_bits: int) -> npt.NDArray[np.intp]:
-    """Return which column of D each bit of a code stands for.
-
-    Columns of one energy go to different bytes: a query's table is rounded to steps that its
-    heaviest byte needs.
-    """
-    bits = np.arange(n_bits)
-    return np.argsort(np.lexsort((bits // 8, bits % 8)))

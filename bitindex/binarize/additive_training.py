@@ -149,23 +149,27 @@ class DecoderTraining:
         return np.concatenate(signs, axis=1), np.ascontiguousarray(decoder, np.float32)
 
     def round(self) -> None:
-        """Improve the codes of all rows, and then the decoder."""
-        no_start = np.zeros((self._n_bits, self._n_bits), np.float32)
+        """Improve the codes of all rows, and then the decoder.
+
+        With more bits than dimensions codes depend on where the search starts, and those of the
+        round before are no longer like the ones that encoding will find.
+        """
+        trained = self.coder()
+        afresh = self._n_bits > len(trained.decoder)
         coder = _core.AdditiveCoder(
             self._center,
             self.metric.along_center,
-            self._decoder,
-            self._weighted(),
-            self._decoder,
-            no_start,
+            trained.decoder,
+            trained.weighted,
+            trained.evidence,
+            trained.feedback,
             self.metric.along_weight,
         )
-        packed = coder.encode(self._rows, _TRAINING_PATIENCE, pack(self._signs > 0), 0)
-        self._signs = np.where(unpack(packed, self._n_bits), np.float32(1), np.float32(-1))
+        columns = columns_of_bits(self._n_bits)
+        start = None if afresh else pack(self._signs[:, columns] > 0)
+        bits = unpack(coder.encode(self._rows, _TRAINING_PATIENCE, start, 0), self._n_bits)
+        self._signs[:, columns] = np.where(bits, np.float32(1), np.float32(-1))
         self._fit_decoder()
-
-    def _weighted(self) -> Floats:
-        return np.ascontiguousarray(self.metric.weights @ self._decoder)
 
     def _fit_decoder(self) -> None:
         """Take some steps of preconditioned conjugate gradients, from the present decoder.
@@ -206,13 +210,14 @@ class DecoderTraining:
             step = np.asarray(conditioned + np.float32(length / last) * step, np.float32)
         self._decoder = np.ascontiguousarray(decoder, np.float32)
 
-    def finish(self) -> TrainedCoder:
+    def coder(self) -> TrainedCoder:
         """Order the bits by their energy, and prepare the start of the search."""
-        weights = self.metric.weights.astype(np.float64)
-        energies = np.einsum("ij,ij->j", self._decoder, self._weighted())
+        energies = np.einsum("ij,ij->j", self._decoder, self.metric.weights @ self._decoder)
         order = np.argsort(-energies, kind="stable")
-        decoder = self._decoder.astype(np.float64)[:, order]
-        weighted = weights @ decoder
+        self._decoder, self._prior = self._decoder[:, order], self._prior[:, order]
+        self._signs = self._signs[:, order]
+        decoder = self._decoder.astype(np.float64)
+        weighted = self.metric.weights.astype(np.float64) @ decoder
         gram = decoder.T @ weighted
         gram = (gram + gram.T) / 2
         # With bits taken for Gaussian: precision = 1 + gram / noise = L^T L, L lower triangular.
@@ -225,3 +230,13 @@ class DecoderTraining:
         return TrainedCoder(
             *(np.ascontiguousarray(m, np.float32) for m in (decoder, weighted, evidence, feedback))
         )
+
+
+def columns_of_bits(n_bits: int) -> npt.NDArray[np.intp]:
+    """Return which column of D each bit of a code stands for, as csrc/encode/bit_order.h says.
+
+    Columns are dealt out to pairs of bytes by their energy, to and fro: a query's table is rounded
+    to steps that its heaviest two bytes need.
+    """
+    turn, pair = np.arange(n_bits) % 16, np.arange(n_bits) // 16
+    return np.argsort(np.lexsort((np.where(turn % 2, -pair, pair), turn)))

@@ -8,6 +8,7 @@ import json
 from bitindex.binarize import BINARIZERS
 from bitindex.cli.command import Command, CommandError
 from bitindex.embeddings import embedding_batches
+from bitindex.index import EMBEDDING_KINDS
 from bitindex.similarity import SIMILARITIES
 from bitindex.tuning import tune
 from bitindex.tuning.plot import check_plot, save_plot
@@ -27,6 +28,7 @@ def _run(arguments: argparse.Namespace) -> None:
         queries=arguments.queries,
         similarity=arguments.similarity,
         binarizers=arguments.binarizer,
+        kinds=arguments.kind,
         n_sample=arguments.n_sample,
     )
     print(json.dumps(result.to_dict(), indent=2) if arguments.json else result)
@@ -81,6 +83,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         choices=tuple(BINARIZERS),
         help="try this one; may be given several times (default: all that need no PyTorch)",
+    )
+    parser.add_argument(
+        "--kind",
+        action="append",
+        choices=tuple(EMBEDDING_KINDS),
+        help="try this kind of index with the best recipe, beside flat; may be given several times "
+        "(default: all)",
     )
     parser.add_argument(
         "--n-sample",

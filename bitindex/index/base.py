@@ -37,16 +37,32 @@ class PackedIndex(RowIndex[_core.Index]):
 
     _core_type: ClassVar[type[_core.Index]]
     holds_embeddings: ClassVar[bool] = True
+    metrics: ClassVar[tuple[str, ...]] = tuple(_core.metric_names())
+    # What :func:`tune` tries as the effort of a kind that is not exact, from little to much.
+    efforts: ClassVar[tuple[int, ...]] = ()
 
     def __init__(
         self, n_bits: SupportsIndex, metric: str, bit_order: str, options: Mapping[str, Any]
     ) -> None:
         self._options = self.check_options(**options)
         self._n_bits = as_count(n_bits, "n_bits", 1)
-        self._metric = as_choice(metric, tuple(_core.metric_names()), "metric")
+        self._metric = self._checked_metric(metric)
         self._bit_order = as_choice(bit_order, ("big", "little"), "bit_order")
         super().__init__()
         self._core_or_none = self._new_core()
+
+    @classmethod
+    def _checked_metric(cls, metric: str) -> str:
+        as_choice(metric, tuple(_core.metric_names()), "metric")
+        if metric in cls.metrics:
+            return metric
+        from bitindex.index import INDEX_KINDS
+
+        others = [kind.__name__ for kind in INDEX_KINDS.values() if metric in kind.metrics]
+        raise ValueError(
+            f"metric must be one of {', '.join(cls.metrics)} for {cls.__name__}, got {metric!r}, "
+            f"which is searched by {', '.join(others)}"
+        )
 
     @staticmethod
     def check_options() -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, SupportsIndex
+from typing import Any, ClassVar, Literal, SupportsIndex
 
 from bitindex import _core
+from bitindex._border import as_choice
 from bitindex.codes import BitOrder
 from bitindex.index.base import PackedIndex
 
 
 class FlatIndex(PackedIndex):
-    """Exact search over packed codes: every code is compared with every query.
+    """Exact search over packed codes: a query is compared with every code that can be near.
 
     Parameters
     ----------
@@ -25,6 +26,11 @@ class FlatIndex(PackedIndex):
         significant first: the number v stands for the odd level 2 v - (2**B - 1), and the
         distance is 1 minus the cosine of the two vectors of levels, from 0 to 2. `n_bits` must
         be a multiple of B.
+    sort_by : {None, "popcount"}
+        ``"popcount"``, for ``"jaccard"``, ``"dice"`` and ``"cosine"``, keeps the rows in the order
+        of their numbers of set bits, and compares a query with those whose number lets them be
+        near enough (BitBound). It saves the more the larger the similarity that is asked for, and
+        the more the numbers differ.
     bit_order : {"big", "little"}
         ``"big"`` as :func:`numpy.packbits`, sentence-transformers and pgvector pack,
         ``"little"`` as faiss and RDKit do. It matters for codes whose last byte is not full.
@@ -34,10 +40,14 @@ class FlatIndex(PackedIndex):
     Memory: ceil(n_bits / 8) bytes a row, 4 more for metrics other than Hamming and sdc1, 8 more
     for ids that are not 0, 1, 2, ... in order, and up to 16 on top for ids that do not ascend.
     Search: exact; time is linear in rows and queries. Ties go to the smaller id.
+    With ``sort_by="popcount"``: the order of :attr:`ids` is that of the rows, so ids are kept as
+    those that do not ascend. Rows are put in order whenever a sixteenth of them has changed, which
+    needs as much memory again for the while; until then changed rows are compared with every query.
     Thread safe: searches run together, writers run one at a time, and a search sees the index
     before or after a write.
     Source: sdc1 to sdc4 are the symmetric distance calculation of Gan et al., "Binary
-    Embedding-based Retrieval", KDD 2023, with lengths in full precision.
+    Embedding-based Retrieval", KDD 2023, with lengths in full precision. BitBound: Swamidass and
+    Baldi, J. Chem. Inf. Model. 47, 2007.
 
     Examples
     --------
@@ -58,6 +68,18 @@ class FlatIndex(PackedIndex):
     _core_type: ClassVar[type[_core.Index]] = _core.FlatIndex
 
     def __init__(
-        self, n_bits: SupportsIndex, metric: str = "hamming", *, bit_order: BitOrder = "big"
+        self,
+        n_bits: SupportsIndex,
+        metric: str = "hamming",
+        *,
+        sort_by: Literal["popcount"] | None = None,
+        bit_order: BitOrder = "big",
     ) -> None:
-        super().__init__(n_bits, metric, bit_order, {})
+        super().__init__(n_bits, metric, bit_order, {"sort_by": sort_by})
+
+    @staticmethod
+    def check_options(*, sort_by: str | None = None) -> dict[str, Any]:
+        """Return the checked options of the compiled class."""
+        if sort_by is None:
+            return {}
+        return {"sort_by": as_choice(sort_by, ("popcount",), "sort_by")}

@@ -28,6 +28,8 @@ __all__ = [
 KINDS = {
     "flat": "bitindex.index.flat:FlatIndex",
     "hnsw": "bitindex.index.hnsw:HNSWIndex",
+    "ivf": "bitindex.index.ivf:IVFIndex",
+    "mih": "bitindex.index.mih:MIHIndex",
     "embedding": "bitindex.embedding_index:EmbeddingIndex",
 }
 

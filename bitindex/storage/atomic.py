@@ -61,6 +61,13 @@ def replace_file(path: str) -> Iterator[FileIO]:
     _sync_directory(directory)
 
 
+def write_all(file: FileIO, data: bytes | memoryview) -> None:
+    """Write all of `data`; an unbuffered file may take it in parts."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
 def _existing_mode(path: str) -> int | None:
     """Return the permission bits of the file that `path` leads to, None where there is none."""
     if Path(path).name != os.path.basename(path):  # noqa: PTH119

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bitindex.storage.atomic import replace_file
+from bitindex.storage.atomic import replace_file, write_all
 from bitindex.storage.format import (
     CHUNK_BYTES,
     DTYPES,
@@ -82,7 +82,7 @@ def write_file(
         written = [_write_section(file, section, arrays[section.name]) for section in layout]
         header = _encode_header(kind, meta, written)
         file.seek(0)
-        _write_all(file, _encode_preamble(header, file_bytes) + header)
+        write_all(file, _encode_preamble(header, file_bytes) + header)
 
 
 def _checked_array(name: str, array: Any) -> NDArray[Any]:
@@ -180,7 +180,7 @@ def _write_section(file: FileIO, section: Section, array: NDArray[Any]) -> Secti
             # A view can make any byte a bool; readers refuse such a file, so it must not be made.
             raise ValueError(f"section {section.name!r} must hold the bool bytes 0 and 1 only")
         checksum.update(chunk.data)
-        _write_all(file, chunk.data)
+        write_all(file, chunk.data)
     return section._replace(xxh3=checksum.hexdigest())
 
 
@@ -197,10 +197,3 @@ def _chunks(array: NDArray[Any], dtype: np.dtype[Any]) -> Iterator[NDArray[np.ui
     )
     for chunk in chunks:
         yield np.ascontiguousarray(chunk).view(np.uint8)
-
-
-def _write_all(file: FileIO, data: bytes | memoryview) -> None:
-    """Write all of `data`; an unbuffered file may take it in parts."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]

@@ -26,6 +26,9 @@ class Recipe:
     oversample : float or None
         As in :meth:`EmbeddingIndex.search <bitindex.EmbeddingIndex.search>`; None without
         rescoring.
+    effort : int or None
+        As in :meth:`EmbeddingIndex.search <bitindex.EmbeddingIndex.search>`; None for a kind of
+        index that looks at every row.
     """
 
     binarizer: str
@@ -35,6 +38,7 @@ class Recipe:
     rescore: Any = None
     k: int = 10
     oversample: float | None = None
+    effort: int | None = None
 
     def build(self) -> EmbeddingIndex:
         """Return the index, whose binarizer is still to be fitted: call ``fit`` and ``add``."""
@@ -44,13 +48,14 @@ class Recipe:
     @property
     def search_arguments(self) -> dict[str, Any]:
         """What ``search`` of the index is called with beside the queries."""
-        oversample = {} if self.oversample is None else {"oversample": self.oversample}
-        return {"k": self.k, **oversample}
+        others = {"oversample": self.oversample, "effort": self.effort}
+        return {"k": self.k, **{name: x for name, x in others.items() if x is not None}}
 
     @property
     def method(self) -> str:
-        """A short name: the binarizer and its parameters, the kind unless flat, the rescoring."""
-        kind = "" if self.kind == "flat" else f" {self.kind}"
+        """A short name: binarizer with parameters, kind with effort unless flat, rescoring."""
+        effort = "" if self.effort is None else f" {self.effort}"
+        kind = "" if self.kind == "flat" else f" {self.kind}{effort}"
         rescoring = "" if self.rescore is None else f" + {self.rescore}"
         settings = "".join(f" {name}={value}" for name, value in self.parameters.items())
         return f"{self.binarizer}{settings}{kind}{rescoring}"

@@ -19,7 +19,8 @@ class Trial:
     ----------
     recipe : Recipe
     bytes_per_vector : int
-        Code, factors and rescoring vector, without ids.
+        Code, factors, rescoring vector, and what the kind of index keeps for the sample, without
+        ids.
     recall : float
         Mean share, from 0 to 1, of the true k nearest that are among the first k found; where
         the sample is not all of the data, an estimate for all of it.

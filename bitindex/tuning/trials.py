@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from bitindex.embedding_index import EmbeddingIndex
 from bitindex.evaluate import queries_per_second, recall_at_k
 from bitindex.evaluate.exact import Similarity
+from bitindex.index import EMBEDDING_KINDS
 from bitindex.rescoring import stored_vectors
 from bitindex.tuning.grid import OVERSAMPLES, RESCORINGS, Variant
 from bitindex.tuning.recipe import Recipe
@@ -24,9 +26,7 @@ from bitindex.tuning.split import Split
 _N_TIMED_RUNS = 1
 
 
-def empty_indexes(
-    variant: Variant, kind: str, similarity: Similarity, split: Split
-) -> list[EmbeddingIndex]:
+def empty_indexes(variant: Variant, similarity: Similarity, split: Split) -> list[EmbeddingIndex]:
     """Fit a binarizer on the base, and return an index without rows for each way to rescore.
 
     Raises
@@ -34,8 +34,11 @@ def empty_indexes(
     ValueError
         If the binarizer cannot learn from these rows.
     """
-    binarizer = EmbeddingIndex(variant.build(), kind, similarity).fit(split.base).binarizer
-    return [EmbeddingIndex(binarizer, kind, similarity, rescore) for rescore in RESCORINGS]
+    index = EmbeddingIndex(variant.build(), similarity=similarity).fit(split.base)
+    return [
+        EmbeddingIndex(index.binarizer, similarity=similarity, rescore=rescore)
+        for rescore in RESCORINGS
+    ]
 
 
 def measure(
@@ -65,7 +68,28 @@ def measure(
             continue
         index._add_rows(None, encoded | vectors, version=0)
         for oversample in _oversamples(index, split):
-            yield _trial(variant, index, oversample, split, k)
+            recipe = Recipe(
+                binarizer=variant.name,
+                parameters=variant.parameters,
+                similarity=index.similarity,
+                rescore=index.rescore,
+                k=k,
+                oversample=oversample,
+            )
+            yield _trial(recipe, index, split)
+
+
+def measure_kind(recipe: Recipe, kind: str, split: Split) -> Iterator[Trial]:
+    """Build another kind of index by a recipe, and search it with every effort.
+
+    Yields
+    ------
+    Trial
+    """
+    index = replace(recipe, kind=kind).build().fit(split.base)
+    index.add(split.base, progress=False)
+    for effort in EMBEDDING_KINDS[kind].efforts:
+        yield _trial(replace(recipe, kind=kind, effort=effort), index, split)
 
 
 def _vectors(index: EmbeddingIndex, split: Split) -> dict[str, npt.NDArray[Any]]:
@@ -82,18 +106,7 @@ def _oversamples(index: EmbeddingIndex, split: Split) -> Iterator[float | None]:
     yield from (ratio for ratio in OVERSAMPLES if ratio * split.k < len(split.base))
 
 
-def _trial(
-    variant: Variant, index: EmbeddingIndex, oversample: float | None, split: Split, k: int
-) -> Trial:
-    recipe = Recipe(
-        binarizer=variant.name,
-        parameters=variant.parameters,
-        kind=index.kind,
-        similarity=index.similarity,
-        rescore=index.rescore,
-        k=k,
-        oversample=oversample,
-    )
+def _trial(recipe: Recipe, index: EmbeddingIndex, split: Split) -> Trial:
     arguments = recipe.search_arguments | {"k": split.k}
 
     def search(queries: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
@@ -102,11 +115,12 @@ def _trial(
     ids = search(split.queries)
     recalls = recall_at_k(ids, split.true_ids, split.k, per_query=True)
     rate = queries_per_second(search, split.queries, repeats=_N_TIMED_RUNS, warmup=0).median
+    structure_bytes = index._core.versions[0].core.structure_memory_bytes()
     return Trial(
         recipe=recipe,
-        bytes_per_vector=index.bytes_per_vector,
+        bytes_per_vector=index.bytes_per_vector + math.ceil(structure_bytes / len(index)),
         recall=float(recalls.mean()),
         standard_error=float(recalls.std() / np.sqrt(len(recalls))),
-        rescored=math.ceil((oversample or 0) * k),
+        rescored=math.ceil((recipe.oversample or 0) * recipe.k),
         microseconds=1e6 / rate,
     )

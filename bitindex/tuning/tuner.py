@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, SupportsFloat, SupportsIndex
 
 from bitindex._border import as_choice, as_count, as_ratio
@@ -15,7 +16,7 @@ from bitindex.similarity import SIMILARITIES
 from bitindex.tuning.grid import Variant, variants
 from bitindex.tuning.result import Trial, TuneResult
 from bitindex.tuning.split import Split, hold_out
-from bitindex.tuning.trials import empty_indexes, measure
+from bitindex.tuning.trials import empty_indexes, measure, measure_kind
 
 _ONLY_IF_CHOSEN = {"recurrent"}
 
@@ -29,6 +30,7 @@ def tune(
     queries: EmbeddingSource | None = None,
     similarity: Similarity = "cosine",
     binarizers: Sequence[str] | None = None,
+    kinds: Sequence[str] | None = None,
     n_sample: SupportsIndex = 20_000,
     n_queries: SupportsIndex = 500,
     random_state: SupportsIndex = 0,
@@ -36,7 +38,8 @@ def tune(
 ) -> TuneResult:
     """Find the recipe of an :class:`~bitindex.EmbeddingIndex` that keeps a recall in few bytes.
 
-    Tries binarizers, bits, rescoring and oversampling on a sample of the rows.
+    Tries binarizers, bits, rescoring and oversampling on a sample of the rows, and other kinds of
+    index with the best of these.
 
     Parameters
     ----------
@@ -57,6 +60,10 @@ def tune(
     binarizers : sequence of str, optional
         Names of the registry to try. Default: all but "recurrent", whose training takes minutes
         and needs PyTorch.
+    kinds : sequence of str, optional
+        Kinds of index to try with the best recipe, beside "flat", which looks at every row.
+        Default: all. They trade recall for time, and a sample says little about the time that many
+        more rows take.
     n_sample : int
         Most rows of X to search and to train on.
     n_queries : int
@@ -111,7 +118,8 @@ def tune(
     n_results = as_count(k, "k", 1)
     budget = None if budget_bytes is None else as_count(budget_bytes, "budget_bytes", 1)
     as_choice(similarity, tuple(SIMILARITIES), "similarity")
-    names = _by_default() if binarizers is None else _chosen(binarizers)
+    names = _by_default() if binarizers is None else _chosen(binarizers, "binarizers", BINARIZERS)
+    others = EMBEDDING_KINDS if kinds is None else _chosen(kinds, "kinds", EMBEDDING_KINDS)
     split = hold_out(
         X,
         queries,
@@ -124,7 +132,7 @@ def tune(
     table, left_out = _try_all(
         variants(names, split.base.shape[1]), split, similarity, n_results, budget, progress
     )
-    return TuneResult(
+    found = TuneResult(
         table=tuple(table),
         target_recall=target,
         budget_bytes=budget,
@@ -135,19 +143,35 @@ def tune(
         n_dims=split.base.shape[1],
         left_out=left_out,
     )
+    return replace(found, table=(*found.table, *_other_kinds(found, others, split, progress)))
 
 
 def _by_default() -> tuple[str, ...]:
     return tuple(name for name in BINARIZERS if name not in _ONLY_IF_CHOSEN)
 
 
-def _chosen(binarizers: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(binarizers, str):
-        raise TypeError(f"binarizers must be a sequence of names, got the string {binarizers!r}")
-    names = tuple(as_choice(name, tuple(BINARIZERS), "binarizers") for name in binarizers)
-    if not names:
-        raise ValueError("binarizers must name at least one, got none")
-    return tuple(dict.fromkeys(names))
+def _chosen(names: Sequence[str], what: str, known: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise TypeError(f"{what} must be a sequence of names, got the string {names!r}")
+    chosen = tuple(as_choice(name, tuple(known), what) for name in names)
+    if not chosen:
+        raise ValueError(f"{what} must name at least one, got none")
+    return tuple(dict.fromkeys(chosen))
+
+
+def _other_kinds(
+    found: TuneResult, kinds: Iterable[str], split: Split, progress: bool | None
+) -> list[Trial]:
+    """Return trials of the best recipe with other kinds of index, within the budget."""
+    limit = float("inf") if found.budget_bytes is None else found.budget_bytes
+    trials: list[Trial] = []
+    tried = [kind for kind in kinds if kind != found.best.kind]
+    with progress_bar(len(tried), "tune kinds", progress, unit="kinds") as bar:
+        for kind in tried:
+            bar.set_postfix_str(kind)
+            trials += measure_kind(found.best, kind, split)
+            bar.update(1)
+    return [trial for trial in trials if trial.bytes_per_vector <= limit]
 
 
 def _try_all(
@@ -166,17 +190,12 @@ def _try_all(
     table: list[Trial] = []
     refusals: dict[str, ValueError] = {}
     sizes: list[tuple[int, str]] = []
-    pairs = [
-        (variant, kind)
-        for variant in tried
-        if variant.least_bytes <= limit
-        for kind in EMBEDDING_KINDS
-    ]
-    with progress_bar(len(pairs) * len(split.base), "tune", progress) as bar:
-        for variant, kind in pairs:
+    small = [variant for variant in tried if variant.least_bytes <= limit]
+    with progress_bar(len(small) * len(split.base), "tune", progress) as bar:
+        for variant in small:
             bar.set_postfix_str(str(variant))
             try:
-                indexes = empty_indexes(variant, kind, similarity, split)
+                indexes = empty_indexes(variant, similarity, split)
             except ValueError as error:
                 refusals[str(variant)] = error
             else:

@@ -5,6 +5,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -41,6 +42,14 @@ const T* values_of(const OptionalArray<T>& array, size_t n, size_t width, const 
       static_cast<size_t>(array->shape(0)) != n)
     throw std::invalid_argument(std::string(name) + " must have " + std::to_string(n) + " rows");
   return array->data();
+}
+
+// Keeps Python objects alive until the core lets go of them, on whichever thread that happens.
+inline std::shared_ptr<const void> owner_of(py::object objects) {
+  return {new py::object(std::move(objects)), [](const py::object* kept) {
+            const py::gil_scoped_acquire gil;
+            delete kept;
+          }};
 }
 
 template <class T>

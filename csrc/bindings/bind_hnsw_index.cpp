@@ -9,7 +9,7 @@ namespace {
 
 using Words = Array<uint32_t>;
 
-Words as_array(const std::vector<uint32_t>& values, size_t width = 0) {
+Words words_of(const std::vector<uint32_t>& values, size_t width = 0) {
   const auto n = static_cast<py::ssize_t>(values.size());
   if (width == 0) return Words(n, values.data());
   const auto columns = static_cast<py::ssize_t>(width);
@@ -17,21 +17,21 @@ Words as_array(const std::vector<uint32_t>& values, size_t width = 0) {
 }
 
 // Views into the index, and copies of what is small: valid until its next write.
-py::dict structure(const py::object& self) {
+py::dict graph_arrays(const py::object& self) {
   const auto& index = self.cast<const HNSWIndex&>();
   const StoredGraph graph = index.structure();
   py::dict arrays;
   arrays["links"] = Words({graph.n_rows, 2 * index.m()}, graph.links, self);
-  arrays["upper_counts"] = as_array(graph.upper_counts);
-  arrays["upper_links"] = as_array(graph.upper_links, index.m());
-  arrays["upper_rows"] = as_array(graph.upper_rows);
-  arrays["upper_below"] = as_array(graph.upper_below);
-  arrays["twins"] = as_array(graph.twins);
-  arrays["pending"] = as_array(graph.pending);
+  arrays["upper_counts"] = words_of(graph.upper_counts);
+  arrays["upper_links"] = words_of(graph.upper_links, index.m());
+  arrays["upper_rows"] = words_of(graph.upper_rows);
+  arrays["upper_below"] = words_of(graph.upper_below);
+  arrays["twins"] = words_of(graph.twins);
+  arrays["pending"] = words_of(graph.pending);
   return arrays;
 }
 
-Words take(py::dict& arrays, const char* name) {
+Words take_words(py::dict& arrays, const char* name) {
   if (!arrays.contains(name))
     throw std::invalid_argument("section 'structure/" + std::string(name) + "' is missing");
   const py::object array = arrays.attr("pop")(name);
@@ -41,18 +41,18 @@ Words take(py::dict& arrays, const char* name) {
 }
 
 std::vector<uint32_t> take_values(py::dict& arrays, const char* name, py::ssize_t n_dims = 1) {
-  const Words array = take(arrays, name);
+  const Words array = take_words(arrays, name);
   if (array.ndim() != n_dims)
     throw std::invalid_argument("section 'structure/" + std::string(name) + "' has a wrong shape");
   return {array.data(), array.data() + array.size()};
 }
 
 // Without any arrays the index finds its rows by looking at all of them.
-void restore_structure(HNSWIndex& index, py::dict arrays) {
+void restore_graph(HNSWIndex& index, py::dict arrays) {
   if (arrays.empty()) return;
   arrays = arrays.attr("copy")();
   StoredGraph graph;
-  auto links = std::make_unique<Words>(take(arrays, "links"));
+  auto links = std::make_unique<Words>(take_words(arrays, "links"));
   graph.n_rows = rows_of(*links, 2 * index.m(), "section 'structure/links'");
   graph.links = links->data();
   graph.upper_counts = take_values(arrays, "upper_counts");
@@ -91,8 +91,8 @@ void bind_hnsw_index(py::module_& module) {
            arg("n_dims") = 0, arg("m") = 16, arg("ef_construction") = 64, arg("ef") = 64,
            arg("seed") = 0)
       .def("n_unreached", &HNSWIndex::n_unreached, py::call_guard<GilRelease>())
-      .def("structure", &structure)
-      .def("restore_structure", &restore_structure, arg("arrays"));
+      .def("structure", &graph_arrays)
+      .def("restore_structure", &restore_graph, arg("arrays"));
 }
 
 }  // namespace bitindex

@@ -177,11 +177,7 @@ void restore(Index& index, size_t n, const OptionalArray<int64_t>& ids, int64_t 
     data.push_back(values_of(arrays[c], n, index.store().column(c).width(), "a column"));
     if (arrays[c]) owners.append(*arrays[c]);
   }
-  // The arrays go when the last column lets go of them, on whichever thread that happens.
-  const std::shared_ptr<const void> owner(new py::list(std::move(owners)), [](py::list* list) {
-    const py::gil_scoped_acquire gil;
-    delete list;
-  });
+  const std::shared_ptr<const void> owner = owner_of(std::move(owners));
   const int64_t* id_values = values_of(ids, n, ids.has_value() ? 1 : 0, "ids");
   const GilRelease no_gil;
   index.restore(n, id_values, next_id, data, owner);
@@ -208,6 +204,7 @@ void bind_index(py::module_& module) {
            no_gil)
       .def("contains_each", &contains_each, arg("ids").noconvert())
       .def("memory_bytes", &Index::memory_bytes, no_gil)
+      .def("structure_memory_bytes", &Index::structure_memory_bytes, no_gil)
       .def("next_id", &Index::next_id, no_gil)
       .def("ids", &all_ids)
       .def("get", &get, arg("ids").noconvert())

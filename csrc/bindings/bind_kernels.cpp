@@ -37,8 +37,8 @@ class Kernels {
   }
 
   // The largest uint32 stands for sums below `least` that were not written.
-  Counts table_sums(const Bytes& rows, const Bytes& table, uint32_t max_pair,
-                    uint32_t least) const {
+  Counts table_sums(const Bytes& rows, const Bytes& table, uint32_t largest_byte,
+                    uint32_t largest_two_bytes, uint32_t least) const {
     const size_t n_bytes = size_of(table) / 32, n_rows = rows_of(rows, n_bytes, "rows");
     const size_t n_blocks = (n_rows + table_.block_rows - 1) / table_.block_rows;
     const size_t padded_rows = n_blocks * table_.block_rows;
@@ -46,7 +46,8 @@ class Kernels {
     table_.transpose_rows(rows.data(), n_rows, n_bytes, blocks.get());
     std::vector<uint32_t> sums(padded_rows);
     std::vector<uint8_t> passed(n_blocks);
-    table_.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, least, sums.data(),
+    table_.table_sums(blocks.get(), n_blocks, n_bytes, table.data(),
+                      LargestSums{largest_byte, largest_two_bytes}, least, sums.data(),
                       passed.data());
     for (size_t row = 0; row < padded_rows; ++row)
       if (passed[row / table_.block_rows] == 0) sums[row] = 0xffffffffu;
@@ -124,33 +125,36 @@ class Kernels {
   }
 
   // The rows may be longer than the matrix is high; it has the shape (n_panels, n_pairs, 16, 2).
-  Array<int32_t> multiply_int16(const Array<int16_t>& rows, const Array<int16_t>& matrix) const {
+  Array<int32_t> multiply_int8(const Array<uint8_t>& rows, const Array<int8_t>& matrix,
+                               const Array<int32_t>& starts) const {
     const auto n_rows = static_cast<size_t>(rows.shape(0));
     const auto n_panels = static_cast<size_t>(matrix.shape(0));
-    const auto n_pairs = static_cast<size_t>(matrix.shape(1));
+    const auto n_quads = static_cast<size_t>(matrix.shape(1));
     auto sums = new_array<int32_t>({n_rows, 16 * n_panels});
-    table_.multiply_int16(rows.data(), n_rows, static_cast<size_t>(rows.shape(1)), n_pairs,
-                          matrix.data(), n_panels, 32 * n_pairs, sums.mutable_data());
+    table_.multiply_int8(rows.data(), n_rows, static_cast<size_t>(rows.shape(1)), n_quads,
+                         matrix.data(), n_panels, 64 * n_quads, starts.data(), sums.mutable_data());
     return sums;
   }
 
-  Array<int16_t> decide_signs(const Array<float>& evidence, const Array<float>& feedback) const {
+  Array<uint8_t> decide_signs(const Array<float>& evidence, const Array<float>& feedback) const {
     const auto n_rows = static_cast<size_t>(evidence.shape(0));
-    auto signs = new_array<int16_t>({n_rows, 16});
+    auto signs = new_array<uint8_t>({n_rows, 16});
     table_.decide_signs(evidence.data(), n_rows, static_cast<size_t>(evidence.shape(1)),
                         feedback.data(), signs.mutable_data(), 16);
     return signs;
   }
 
-  std::pair<Array<float>, size_t> next_flip(const Array<float>& costs, const Array<float>& row,
-                                            float sign, const Array<float>& along,
-                                            float along_factor) const {
-    values_of<float>(row, size_of(costs), 1, "row");
-    values_of<float>(along, size_of(costs), 1, "along");
-    Array<float> out(costs.size(), costs.data());
-    const size_t best = table_.next_flip({row.data(), sign, along_factor}, along.data(),
-                                         size_of(costs), out.mutable_data());
-    return {out, best};
+  std::tuple<Array<int16_t>, size_t, int> next_flip(const Array<int16_t>& costs,
+                                                    const Array<int16_t>& row, int16_t sign,
+                                                    const Array<int16_t>& signs,
+                                                    const Array<int16_t>& pulls,
+                                                    int16_t factor) const {
+    for (const auto& [array, name] : {std::pair(&row, "row"), {&signs, "signs"}, {&pulls, "pulls"}})
+      values_of<int16_t>(*array, size_of(costs), 1, name);
+    Array<int16_t> out(costs.size(), costs.data());
+    const CheapestFlip cheapest = table_.next_flip(
+        {row.data(), sign, factor}, signs.data(), pulls.data(), size_of(costs), out.mutable_data());
+    return {out, cheapest.bit, cheapest.cost};
   }
 
   Array<float> hadamard(const Array<float>& x, const Array<float>& factors, size_t first,
@@ -194,7 +198,7 @@ void bind_kernels(py::module_& module) {
       .def("xor_count_rows", &Kernels::count_rows<&KernelTable::xor_count_rows>, query, rows)
       .def("and_count_rows", &Kernels::count_rows<&KernelTable::and_count_rows>, query, rows)
       .def("table_sums", &Kernels::table_sums, rows, py::arg("table").noconvert(),
-           py::arg("max_pair"), py::arg("least") = 0)
+           py::arg("largest_byte"), py::arg("largest_two_bytes"), py::arg("least") = 0)
       .def("rows_within", &Kernels::rows_within, py::arg("queries").noconvert(), rows,
            py::arg("common"), py::arg("bounds"))
       .def("select_rows", &Kernels::select_rows, py::arg("sums").noconvert(), py::kw_only(),
@@ -208,12 +212,13 @@ void bind_kernels(py::module_& module) {
       .def("squared_l2", &Kernels::squared_l2<int8_t, kInt8>, query, x, py::arg("scale"))
       .def("multiply_rows", &Kernels::multiply_rows, rows, py::arg("matrix").noconvert(),
            py::arg("panels"))
-      .def("multiply_int16", &Kernels::multiply_int16, rows, py::arg("matrix").noconvert())
+      .def("multiply_int8", &Kernels::multiply_int8, rows, py::arg("matrix").noconvert(),
+           py::arg("starts").noconvert())
       .def("decide_signs", &Kernels::decide_signs, py::arg("evidence").noconvert(),
            py::arg("feedback").noconvert())
       .def("next_flip", &Kernels::next_flip, py::arg("costs").noconvert(),
-           py::arg("row").noconvert(), py::arg("sign"), py::arg("along").noconvert(),
-           py::arg("along_factor"))
+           py::arg("row").noconvert(), py::arg("sign"), py::arg("signs").noconvert(),
+           py::arg("pulls").noconvert(), py::arg("factor"))
       .def("hadamard", &Kernels::hadamard, x, py::arg("factors").noconvert(), py::arg("first"),
            py::arg("n"))
       .def("level_sums", &Kernels::level_sums, x, py::arg("t"), py::arg("most"));

@@ -37,6 +37,13 @@ void Column::keep(const std::vector<uint32_t>& rows) noexcept {
   n_rows_ = rows.size();
 }
 
+Column Column::gathered(const std::vector<uint32_t>& rows) const {
+  Column column(width_);
+  column.reserve(rows.size());
+  for (const uint32_t from : rows) column.append(row(from), 1);
+  return column;
+}
+
 void Column::borrow(const uint8_t* data, size_t n_rows,
                     std::shared_ptr<const void> owner) noexcept {
   // Never written through: capacity_ = 0 makes reserve copy before the first change.

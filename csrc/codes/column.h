@@ -33,6 +33,8 @@ class Column {
   void keep(const std::vector<uint32_t>& rows) noexcept;
   // Drops all rows behind the first n.
   void truncate(size_t n) noexcept { n_rows_ = n < n_rows_ ? n : n_rows_; }
+  // A column in memory of its own whose row i is row rows[i] of this one.
+  Column gathered(const std::vector<uint32_t>& rows) const;
 
   // Takes n_rows rows that live elsewhere, kept alive by `owner`; the first reserve copies them.
   void borrow(const uint8_t* data, size_t n_rows, std::shared_ptr<const void> owner) noexcept;

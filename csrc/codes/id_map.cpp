@@ -51,7 +51,10 @@ void IdMap::reserve(const int64_t* ids, size_t n) {
   if (!explicit_ && continues_row_numbers(ids, n)) return;
   make_explicit(n_rows_ + n);
   const bool ascending = slots_.empty() && (ids == nullptr || continues_ascending(ids, n));
-  if (!ascending && (n_rows_ + n) * 2 > slots_.size()) build_slots(n_rows_ + n);
+  if (!ascending && (n_rows_ + n) * 2 > slots_.size()) {
+    size_slots(n_rows_ + n);
+    fill_slots();
+  }
 }
 
 void IdMap::append(const int64_t* ids, size_t n) noexcept {
@@ -69,9 +72,21 @@ void IdMap::keep(const std::vector<uint32_t>& rows) {
   for (size_t to = 0; to < rows.size(); ++to) ids_[to] = ids_[rows[to]];
   ids_.resize(rows.size());
   n_rows_ = rows.size();
-  if (slots_.empty()) return;
-  std::fill(slots_.begin(), slots_.end(), kEmpty);
-  for (size_t row = 0; row < n_rows_; ++row) insert_slot(static_cast<uint32_t>(row));
+  if (!slots_.empty()) fill_slots();
+}
+
+void IdMap::reorder(const std::vector<uint32_t>& rows) {
+  std::vector<int64_t> ids(rows.size());
+  for (size_t to = 0; to < rows.size(); ++to) ids[to] = id(rows[to]);
+  const bool ascending = std::is_sorted(ids.begin(), ids.end());
+  if (!ascending && rows.size() * 2 > slots_.size()) size_slots(rows.size());
+  ids_.swap(ids);
+  n_rows_ = rows.size();
+  explicit_ = true;
+  if (ascending)
+    std::vector<uint32_t>().swap(slots_);
+  else
+    fill_slots();
 }
 
 void IdMap::restore(const int64_t* ids, size_t n, int64_t next_id) {
@@ -89,12 +104,16 @@ void IdMap::make_explicit(size_t room) {
   explicit_ = true;
 }
 
-void IdMap::build_slots(size_t n_rows) {
+void IdMap::size_slots(size_t n_rows) {
   unsigned log2_slots = 6;
   while (size_t{1} << log2_slots < n_rows * 2) ++log2_slots;
-  std::vector<uint32_t> slots(size_t{1} << log2_slots, kEmpty);
+  std::vector<uint32_t> slots(size_t{1} << log2_slots);
   slots_.swap(slots);
   slot_shift_ = 64 - log2_slots;
+}
+
+void IdMap::fill_slots() noexcept {
+  std::fill(slots_.begin(), slots_.end(), kEmpty);
   for (size_t row = 0; row < n_rows_; ++row) insert_slot(static_cast<uint32_t>(row));
 }
 

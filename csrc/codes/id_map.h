@@ -38,6 +38,9 @@ class IdMap {
   void append(const int64_t* ids, size_t n) noexcept;
   // Keeps the given rows, which ascend. Throws std::bad_alloc, and then nothing has changed.
   void keep(const std::vector<uint32_t>& rows);
+  // Row i becomes what is row rows[i] now; other rows go. Throws std::bad_alloc, and then nothing
+  // has changed.
+  void reorder(const std::vector<uint32_t>& rows);
   // Takes over saved ids (null: row numbers), which are distinct.
   void restore(const int64_t* ids, size_t n, int64_t next_id);
 
@@ -45,7 +48,9 @@ class IdMap {
   static constexpr uint32_t kEmpty = 0xffffffffu;
 
   void make_explicit(size_t room);
-  void build_slots(size_t n_rows);
+  // Room for so many rows; what was in the slots is lost.
+  void size_slots(size_t n_rows);
+  void fill_slots() noexcept;
   // Where the search for an id begins: Fibonacci hashing, which spreads consecutive and strided ids
   // alike (Knuth, TAOCP vol. 3, section 6.4).
   size_t slot_of(int64_t id) const noexcept;

@@ -164,6 +164,16 @@ std::vector<uint32_t> RowStore::compact() {
   return rows;
 }
 
+void RowStore::reorder(const std::vector<uint32_t>& rows) {
+  std::vector<Column> columns;
+  columns.reserve(columns_.size());
+  for (const Column& column : columns_) columns.push_back(column.gathered(rows));
+  ids_.reorder(rows);
+  columns_.swap(columns);
+  removed_.clear();
+  n_removed_ = 0;
+}
+
 void RowStore::restore(size_t n, const int64_t* ids, int64_t next_id,
                        const std::vector<const uint8_t*>& columns,
                        const std::shared_ptr<const void>& owner) {

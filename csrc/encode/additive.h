@@ -19,9 +19,11 @@
 // "Tabu search", 1989.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "codes/aligned.h"
+#include "encode/flip_search.h"
 #include "encode/integer_matrix.h"
 #include "encode/row_work.h"
 
@@ -49,8 +51,8 @@ class AdditiveCoder {
   size_t n_bits() const noexcept { return n_bits_; }
   size_t n_bytes() const noexcept { return (n_bits_ + 7) / 8; }
 
-  // Writes n_bytes() a row, bit 0 the highest of the first byte. Starts from the codes `first`
-  // where it is not null. A patience of 0 stops at the first code that no flip makes better.
+  // Writes n_bytes() a row, with bits where bit_order.h says. Starts from the codes `first` where
+  // it is not null. A patience of 0 stops at the first code that no flip makes better.
   void encode(const RowWork& work, const float* rows, size_t n_rows, size_t patience,
               const uint8_t* first, uint8_t* packed) const;
 
@@ -59,15 +61,17 @@ class AdditiveCoder {
 
   // n_bits, up to a multiple of 16.
   size_t width() const noexcept { return decoder_.width(); }
+  // Products with signs need a second layer where small columns would drown in what rounding the
+  // large ones leaves over: from some bits for each dimension on.
+  size_t n_layers() const noexcept { return n_bits_ > 3 * n_dims() ? 2 : 1; }
+  size_t most_sums() const noexcept { return std::max(decoder_.n_sums(), decoder_rows_.n_sums()); }
 
-  float along_weight_;
   std::vector<float> center_, along_center_;
   size_t n_bits_;
   IntegerMatrix decoder_, decoder_rows_, weighted_, evidence_, feedback_;
   std::vector<float> feedback_blocks_;  // (width, 16): the part of each row on the diagonal
-  AlignedArray<float> doubled_;         // (width + 1, width): 2 D^T W D, and zeros
-  std::vector<float> own_;              // the diagonal of D^T W D
   std::vector<float> along_;            // D^T along_center
+  std::unique_ptr<const FlipProblem> flips_;
 };
 
 }  // namespace bitindex

@@ -2,111 +2,176 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include "encode/bit_order.h"
+#include "encode/integer_matrix.h"
 
 namespace bitindex {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-// Less is no change: with_sign makes 1e-45 of 0.
-constexpr float kNothing = 1e-36f;
+// The energy of the heaviest bit in units: costs of some times this are still exact.
+constexpr float kHeaviest = 8191.0f;
+// The smallest energy that the unit of a bit goes along with, as a share of the largest.
+constexpr float kLightest = 1e-8f;
+// Half units by which the error has to fall: that of signs which come back is known this well.
+constexpr double kLittle = 4.0;
+constexpr int kMostHalves = 4096;  // that costs may be behind
+constexpr int kRest = 20000;       // added to the cost of a sign that rests
 
-// The number with its lowest bit set where the sign is negative.
-float with_sign(float x, float sign) noexcept {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  bits = (bits & ~uint32_t{1}) | static_cast<uint32_t>(sign < 0.0f);
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
+int16_t saturated(int x) noexcept {
+  return static_cast<int16_t>(std::min(std::max(x, INT16_MIN), INT16_MAX));
 }
 
-float lowest_bit_sign(float x) noexcept {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return 1.0f - 2.0f * static_cast<float>(bits & 1);
+// Rounds; no number becomes -limit.
+int16_t rounded(float x, float limit) noexcept {
+  constexpr float kShift = 12582912.0f;  // 3 * 2^22: adding and subtracting it rounds
+  const float above = x > -limit ? x : -limit;
+  const float within = above < limit ? above : limit;
+  return static_cast<int16_t>(static_cast<int32_t>((within + kShift) - kShift));
 }
 
 }  // namespace
 
+FlipProblem::FlipProblem(const float* gram, size_t n_dims, size_t n_bits, size_t stride,
+                         float along_weight)
+    : n_bits_(n_bits),
+      width_((n_bits + kFlipLanes - 1) / kFlipLanes * kFlipLanes),
+      along_weight_(along_weight),
+      own_(n_bits),
+      shares_(n_bits),
+      scales_(n_bits),
+      doubled_((n_bits + 1) * width_) {
+  for (size_t j = 0; j < n_bits; ++j) own_[j] = gram[j * stride + j];
+  const float most = std::max(*std::max_element(own_.begin(), own_.end()), 1e-30f);
+  // What the pull along v adds to the costs of own_[j], as a share, of rows as long as D b.
+  float energy = 0.0f;
+  for (const float own : own_) energy += own;
+  const float along = along_weight * energy / static_cast<float>(std::min(n_dims, n_bits));
+  unit_ = most * (1.0f + 4.0f * along) / kHeaviest;
+  for (size_t j = 0; j < n_bits; ++j) {
+    shares_[j] = std::sqrt(std::max(own_[j] / most, kLightest));
+    scales_[j] = 1.0f / (unit_ * shares_[j]);
+  }
+  for (size_t i = 0; i < n_bits; ++i)
+    for (size_t j = 0; j < n_bits; ++j)
+      if (i != j)
+        doubled_[i * width_ + j] =
+            rounded(2.0f * gram[i * stride + j] * scales_[j] - 0.5f, 32767.0f);
+}
+
 // Where patience is 0 no sign has to rest, but for the one flipped last it does no harm.
-FlipSearch::FlipSearch(const KernelTable& kernels, const FlipProblem& problem)
+FlipSearch::FlipSearch(const KernelTable& kernels, const FlipProblem& problem, size_t patience)
     : kernels_(kernels),
       problem_(problem),
-      tenure_(problem.patience > 0 ? kTenure : 1),
-      most_steps_(4 * problem.n_bits + problem.patience),
-      costs_(problem.width),
-      along_(problem.width),
-      packed_(problem.width / 8),
-      best_(problem.width / 8) {}
+      patience_(patience),
+      tenure_(patience > 0 ? kTenure : 1),
+      most_steps_(4 * problem.n_bits() + patience),
+      costs_(problem.width()),
+      signs_(problem.width()),
+      pulls_(problem.width()),
+      along_(problem.n_bits()),
+      rests_(problem.width()),
+      differs_(problem.width()) {}
 
-// The first step adds the pull along v to the costs, each other one what the flip before changed.
+// The first step adds no row.
 void FlipSearch::start(const FlipStart& start) noexcept {
-  const size_t width = problem_.width, n_bits = problem_.n_bits;
-  const float weight = problem_.along_weight;
-  float *costs = costs_.data(), *pulls = along_.data();
+  const size_t n_bits = problem_.n_bits();
+  const float weight = problem_.along_weight_, unit = problem_.unit_;
+  const float *own = problem_.own_.data(), *scales = problem_.scales_.data();
+  float* along = along_.data();
+  for (size_t j = 0; j < n_bits; ++j) along[j] = start.along[j] * (scales[j] * unit);
+  const float pull_unit = std::max(largest_magnitude(along, n_bits), 1e-30f) / 32767.0f;
+  const float pulls_per_along = 1.0f / pull_unit;
+  int16_t *costs = costs_.data(), *pulls = pulls_.data(), *signs = signs_.data();
   for (size_t j = 0; j < n_bits; ++j) {
-    const float sign = start.signs[j], along = start.along[j];
-    costs[j] = sign * start.gradient[j] + (problem_.own[j] + weight * along * along);
-    pulls[j] = with_sign(sign * along, sign);
+    const float sign = static_cast<float>(start.signs[j] - 1);
+    const float own_along = weight * start.along[j] * start.along[j];
+    const float cost = sign * start.gradient[j] + (own[j] + own_along);
+    costs[j] = rounded(cost * scales[j], 32767.0f);
+    pulls[j] = rounded(sign * along[j] * pulls_per_along, 32767.0f);
+    signs[j] = static_cast<int16_t>((start.signs[j] >> 1) - 1);
   }
-  for (size_t first = 0; first < n_bits; first += 8) {
-    unsigned byte = 0;
-    for (size_t j = first; j < std::min(first + 8, n_bits); ++j)
-      byte |= (start.signs[j] > 0 ? 128u : 0u) >> (j - first);
-    packed_[first / 8] = static_cast<uint8_t>(byte);
-  }
-  for (size_t j = n_bits; j < width; ++j) costs_[j] = kInfinity;
-  best_ = packed_;
-  update_ = {problem_.doubled + width * width, 1.0f, weight * start.left_along};
-  std::fill(resting_, resting_ + kTenure, size_t{0});
-  std::fill(resting_costs_, resting_costs_ + kTenure, 0.0f);
-  oldest_ = n_steps_ = since_best_ = 0;
-  change_ = least_ = 0.0f;
+  std::fill(costs + n_bits, costs + problem_.width(), int16_t{INT16_MAX});
+  std::fill(rests_.begin(), rests_.end(), uint8_t{0});
+  std::fill(rests_.begin() + static_cast<std::ptrdiff_t>(n_bits), rests_.end(), uint8_t{1});
+  factor_ = weight * start.left_along * pull_unit * 32768.0f / unit;
+  factor_step_ = 2.0f * weight * pull_unit * pull_unit * 32768.0f / unit;
+  update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded(factor_, 32767.0f)};
+  oldest_ = n_steps_ = 0;
+  n_halves_ = 0;
+  along_scale_ = factor_step_ > 0.0f ? 1.0 / (32768.0 * factor_step_) : 0.0;
+  change_ = 0.0;
+  set_best(error_now());
+}
+
+void FlipSearch::set_best(double error) noexcept {
+  least_error_ = error;
+  coarsest_ = 0.0f;
+  since_best_ = 0;
+  std::fill(differs_.begin(), differs_.end(), int16_t{0});
 }
 
 void FlipSearch::look() noexcept {
-  next_ = kernels_.next_flip(update_, along_.data(), problem_.width, costs_.data());
+  if (n_halves_ == kMostHalves) {
+    for (size_t j = 0; j < problem_.width(); ++j)
+      costs_[j] = saturated(costs_[j] + kMostHalves / 2);
+    n_halves_ = 0;
+  }
+  next_ =
+      kernels_.next_flip(update_, signs_.data(), pulls_.data(), problem_.width(), costs_.data());
+  ++n_halves_;
 }
 
 bool FlipSearch::take() noexcept {
-  const size_t j = next_;
-  if (j >= problem_.n_bits || n_steps_ == most_steps_) return false;
-  if (problem_.patience == 0 && !(costs_[j] < -kNothing)) return false;
-  ++n_steps_;
-  change_ += costs_[j];
-  flip(j);
-  if (change_ < least_ - kNothing) {
-    least_ = change_;
-    since_best_ = 0;
-    best_ = packed_;
+  if (rests_[next_.bit] != 0 || n_steps_ == most_steps_) return false;
+  if (patience_ == 0 && 2 * next_.cost + n_halves_ >= 0) return false;
+  flip(next_.bit);
+  const double error = error_now();
+  coarsest_ = std::max(coarsest_, problem_.shares_[next_.bit]);
+  if (error < least_error_ - kLittle * coarsest_) {
+    set_best(error);
     return true;
   }
-  return ++since_best_ <= problem_.patience;
+  int16_t& differs = differs_[next_.bit];
+  differs = static_cast<int16_t>(~differs);
+  return ++since_best_ <= patience_;
 }
 
-// What the flip changes is added to the costs by the next step; only to those that rest here.
+// Twice the change since the start. From sums of integers, and from <v, e> itself instead of pulls
+// that every step rounds: signs that come back shall have the error that they had, or the search
+// could go round in circles.
+double FlipSearch::error_now() const noexcept { return change_ + along_scale_ * factor_ * factor_; }
+
+// What the flip changes is added to the costs by the next step.
 void FlipSearch::flip(size_t j) noexcept {
-  const float* row = problem_.doubled + j * problem_.width;
-  const float sign = lowest_bit_sign(along_[j]);
-  update_ = {row, sign, 2.0f * problem_.along_weight * along_[j]};
-  if (n_steps_ > tenure_) costs_[resting_[oldest_]] = resting_costs_[oldest_];
-  float changes[kTenure];
-  for (size_t i = 0; i < kTenure; ++i) changes[i] = row[resting_[i]];
-  for (size_t i = 0; i < kTenure; ++i)
-    resting_costs_[i] = (resting_costs_[i] + sign * resting_signs_[i] * changes[i]) +
-                        update_.along_factor * resting_along_[i];
-  along_[j] = with_sign(-along_[j], -sign);
-  resting_[oldest_] = j;
-  resting_signs_[oldest_] = -sign;
-  resting_along_[oldest_] = along_[j];
-  resting_costs_[oldest_] = -costs_[j];
-  costs_[j] = kInfinity;
+  const float pull = pulls_[j], factor_change = factor_step_ * problem_.shares_[j] * pull;
+  const int own_pull = rounded(factor_change * pull / 32768.0f, 32767.0f);
+  change_ += (2 * costs_[j] + n_halves_ - own_pull) * problem_.shares_[j];
+  factor_ += factor_change;
+  update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded(factor_, 32767.0f)};
+  signs_[j] = static_cast<int16_t>(~signs_[j]);
+  pulls_[j] = static_cast<int16_t>(-pulls_[j]);
+  size_t& oldest = resting_[oldest_];
+  if (n_steps_ >= tenure_) {
+    costs_[oldest] = saturated(costs_[oldest] - kRest);
+    rests_[oldest] = 0;
+  }
+  // The next step takes 1 from it, where 1/2 is meant: given back when the sign becomes negative,
+  // so that two flips of a sign cancel.
+  costs_[j] = saturated(own_pull - costs_[j] - n_halves_ - signs_[j] + kRest);
+  rests_[j] = 1;
+  oldest = j;
   oldest_ = oldest_ + 1 == tenure_ ? 0 : oldest_ + 1;
-  packed_[j / 8] = static_cast<uint8_t>(packed_[j / 8] ^ 1u << (7 - j % 8));
+  ++n_steps_;
 }
 
 void FlipSearch::pack_best(uint8_t* packed) const noexcept {
-  std::memcpy(packed, best_.data(), (problem_.n_bits + 7) / 8);
+  const size_t n_bits = problem_.n_bits();
+  std::fill(packed, packed + (n_bits + 7) / 8, uint8_t{0});
+  const int16_t *signs = signs_.data(), *differs = differs_.data();
+  for_dealt_bits(n_bits, [&](size_t column, size_t byte, uint8_t mask) {
+    packed[byte] |= static_cast<uint8_t>(~(signs[column] ^ differs[column]) & mask);
+  });
 }
 
 }  // namespace bitindex

@@ -1,5 +1,13 @@
 // A tabu search over the signs of one row: it flips the sign that lowers the error most, or raises
 // it least; a flipped sign rests for some steps. It ends some steps after the best signs it met.
+//
+// Costs are integers of 16 bits. That of a bit is counted in units of the length of its column of D
+// in the metric W, so that light bits are told apart as finely as heavy ones, and their costs are
+// compared as they are: the search flips what lowers the error most for the length of what it
+// moves. No entry of D^T W D is too large then (Cauchy-Schwarz); sums that are saturate.
+//
+// An entry c of the matrix stands for c + 1/2, so that its complement is its negative. Costs fall
+// behind by 1/2 in each step, all of them alike.
 #pragma once
 
 #include <cstddef>
@@ -12,18 +20,30 @@
 namespace bitindex {
 
 // What all rows share.
-struct FlipProblem {
-  size_t n_bits;
-  size_t width;          // n_bits, up to a multiple of 16
-  const float* doubled;  // (width + 1, width): 2 D^T W D, and a row of zeros
-  const float* own;      // (width): the diagonal of D^T W D
-  float along_weight;
-  size_t patience;  // 0: stop at the first signs that no flip makes better
+class FlipProblem {
+ public:
+  // `gram` is D^T W D, (n_bits, n_bits) with its rows `stride` apart.
+  FlipProblem(const float* gram, size_t n_dims, size_t n_bits, size_t stride, float along_weight);
+
+  size_t n_bits() const noexcept { return n_bits_; }
+  // n_bits, up to a multiple of the lanes of kernels.
+  size_t width() const noexcept { return width_; }
+
+ private:
+  friend class FlipSearch;
+
+  size_t n_bits_, width_;
+  float unit_, along_weight_;
+  std::vector<float> own_;     // the diagonal of D^T W D
+  std::vector<float> shares_;  // the units of bits, as shares of unit_, that of the heaviest one
+  std::vector<float> scales_;  // costs of an error of 1
+  // (n_bits + 1, width): 2 D^T W D in units, zeros on the diagonal; then zeros.
+  AlignedArray<int16_t> doubled_;
 };
 
-// Where a row starts: its signs b, D^T W e and <v, e> for e = r - D b, and D^T v.
+// Where a row starts: its signs b plus 1, D^T W e and <v, e> for e = r - D b, and D^T v.
 struct FlipStart {
-  const int16_t* signs;
+  const uint8_t* signs;
   const float* gradient;
   const float* along;
   float left_along;
@@ -31,37 +51,44 @@ struct FlipStart {
 
 class FlipSearch {
  public:
-  FlipSearch(const KernelTable& kernels, const FlipProblem& problem);
+  // A patience of 0 stops at the first signs that no flip makes better.
+  FlipSearch(const KernelTable& kernels, const FlipProblem& problem, size_t patience);
 
   void start(const FlipStart& start) noexcept;
   // A step looks for the next flip and then takes it; false where the search is over. What the two
   // halves do is apart so that other searches can look while the result of this one is awaited.
   void look() noexcept;
   bool take() noexcept;
-  // Writes the best signs, ceil(n_bits / 8) bytes, bit 0 the highest of the first byte.
+  // Writes the best signs, ceil(n_bits / 8) bytes, where bit_order.h says.
   void pack_best(uint8_t* packed) const noexcept;
 
  private:
   static constexpr size_t kTenure = 8;  // steps that a flipped sign rests
 
-  void flip(size_t j) noexcept;
+  void flip(size_t bit) noexcept;
+  double error_now() const noexcept;
+  void set_best(double error) noexcept;
 
   const KernelTable& kernels_;
   const FlipProblem& problem_;
-  const size_t tenure_;
-  const size_t most_steps_;
-  AlignedArray<float> costs_;  // infinite where a sign rests
-  // D^T v, negated where the sign is negative, which the lowest bit tells too.
-  AlignedArray<float> along_;
-  std::vector<uint8_t> packed_, best_;
-  // Signs that rest: which, their sign, entry of along_ and true cost; and the place of the one
-  // that has rested longest. Places that are still free stand for sign 0, and come to nothing.
+  const size_t patience_, tenure_, most_steps_;
+  AlignedArray<int16_t> costs_;  // without the pull along v; raised where a sign rests
+  AlignedArray<int16_t> signs_;  // 0, or -1 for negative ones
+  // D^T v, negated where the sign is negative, in a unit of the row.
+  AlignedArray<int16_t> pulls_;
+  AlignedArray<float> along_;     // D^T v in the units of bits
+  std::vector<uint8_t> rests_;    // 1 for signs that must not flip now
+  std::vector<int16_t> differs_;  // -1 where the best signs are others
   size_t resting_[kTenure] = {};
-  float resting_signs_[kTenure] = {}, resting_along_[kTenure] = {}, resting_costs_[kTenure] = {};
-  size_t oldest_;
   FlipUpdate update_;
-  size_t next_, n_steps_, since_best_;
-  float change_, least_;
+  float factor_, factor_step_;  // the update's factor is factor_, which a flip changes by its pull
+  CheapestFlip next_;
+  size_t oldest_, n_steps_, since_best_;
+  int n_halves_;        // by how many half units costs are behind
+  double change_;       // of e^T W e since the start, in half units
+  double along_scale_;  // from factor_^2 to the error along v, in half units
+  double least_error_;
+  float coarsest_;  // unit of a sign that was flipped since the best ones
 };
 
 }  // namespace bitindex

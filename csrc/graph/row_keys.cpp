@@ -54,7 +54,7 @@ void RowKeys::sum(const uint32_t* rows, size_t n, int32_t bound) {
   const size_t block_rows = kernels_.block_rows;
   const size_t n_blocks = (n + block_rows - 1) / block_rows;
   kernels_.transpose_rows(gathered_.get(), n, n_bytes, blocks_.get());
-  kernels_.table_sums(blocks_.get(), n_blocks, n_bytes, table_.get(), score_.max_pair(),
+  kernels_.table_sums(blocks_.get(), n_blocks, n_bytes, table_.get(), score_.largest_sums(),
                       static_cast<uint32_t>(std::max(bound, 0)), sums_.data(), passed_.data());
   for (size_t b = 0; b < n_blocks; ++b)
     if (passed_[b] == 0) std::fill_n(sums_.begin() + b * block_rows, block_rows, 0u);

@@ -1,23 +1,42 @@
-// Exact search: every row is looked at.
+// Exact search: every row is looked at, or every row whose popcount can be near enough.
 #pragma once
 
+#include <optional>
+
+#include "codes/row_groups.h"
 #include "index/index.h"
 
 namespace bitindex {
 
 class FlatIndex : public Index {
  public:
-  using Index::Index;
+  // Rows stand in the order of their popcounts where by_popcount is true. Throws
+  // std::invalid_argument where the metric does not depend on popcounts.
+  FlatIndex(const IndexLayout& layout, bool by_popcount);
+
+  void compact() override;
+  // After loading: takes the rows of a file for ordered as far as they are.
+  void find_order();
 
  protected:
   CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries,
-                              size_t k) const override {
-    return scan_nearest(scan, *queries.score(scan.store), queries.n, k);
-  }
+                              size_t k) const override;
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
-                             float radius) const override {
-    return scan_within(scan, *queries.score(scan.store), queries.n, radius);
-  }
+                             float radius) const override;
+  void rows_written(const RowsWritten& written, Cancel& cancel) override;
+  void rows_moved(const std::vector<uint32_t>& kept) override;
+  size_t structure_bytes() const override;
+
+ private:
+  template <class UsePopcounts, class UseAll>
+  CandidateLists find(const Scan& scan, const QueryBatch& queries, UsePopcounts use_popcounts,
+                      UseAll use_all) const;
+  uint32_t popcount_of(size_t row) const;
+  void place(const std::vector<uint32_t>& replaced);
+  void put_in_order();
+
+  bool by_popcount_;
+  std::optional<RowGroups> groups_;  // by popcount; none while no order is known
 };
 
 }  // namespace bitindex

@@ -64,6 +64,11 @@ size_t Index::memory_bytes() const {
   return store_.memory_bytes() + structure_bytes();
 }
 
+size_t Index::structure_memory_bytes() const {
+  const auto lock = lock_.read();
+  return structure_bytes();
+}
+
 int64_t Index::next_id() const {
   const auto lock = lock_.read();
   return store_.ids().next_id();

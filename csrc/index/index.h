@@ -105,6 +105,8 @@ class Index {
   const char* isa() const noexcept { return kernels_.name; }
   size_t size() const;
   size_t memory_bytes() const;
+  // Of it, what the kind keeps besides the rows.
+  size_t structure_memory_bytes() const;
   int64_t next_id() const;
   bool contains(int64_t id) const;
   // Tells of each id whether a row has it.
@@ -117,7 +119,8 @@ class Index {
   // writes: the caller keeps searches away that look at more than one of these indexes.
   void take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)() = nullptr);
   size_t remove(const int64_t* ids, size_t n);
-  void compact();
+  // Drops removed rows; a kind may also put the others in order.
+  virtual void compact();
   // Copies the codes of these ids. Throws UnknownId.
   void get(const int64_t* ids, size_t n, uint8_t* codes) const;
   std::vector<int64_t> ids() const;  // in row order
@@ -157,10 +160,12 @@ class Index {
 
   const KernelTable& kernels() const noexcept { return kernels_; }
   IndexLock& lock() const noexcept { return lock_; }
+  void check_padding(const uint8_t* codes, size_t n, const char* what) const;
+  // See RowStore::reorder; rows_moved is not called.
+  void reorder_rows(const std::vector<uint32_t>& rows) { store_.reorder(rows); }
 
  private:
   QueryBatch metric_queries(const uint8_t* queries, size_t n_queries, size_t effort) const;
-  void check_padding(const uint8_t* codes, size_t n, const char* what) const;
   std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
   template <class Find>
   auto with_scan(const SearchOptions& options, Find find) const;

@@ -340,9 +340,6 @@ struct Floats {
     return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load64x1(x))),
             _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load64x1(x + 8)))};
   }
-  static Floats load_bits(const uint32_t* x) noexcept {
-    return {_mm256_castsi256_ps(bitindex::load(x)), _mm256_castsi256_ps(bitindex::load(x + 8))};
-  }
   static Floats from_ints(const uint32_t* x) noexcept {
     return {_mm256_cvtepi32_ps(bitindex::load(x)), _mm256_cvtepi32_ps(bitindex::load(x + 8))};
   }
@@ -383,44 +380,10 @@ Floats smaller(Floats a, Floats b) noexcept {
   return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
 }
 
-float smallest_lane(Floats x) noexcept {
-  const __m256 least_f32x8 = _mm256_min_ps(x.low, x.high);
-  __m128 least =
-      _mm_min_ps(_mm256_castps256_ps128(least_f32x8), _mm256_extractf128_ps(least_f32x8, 1));
-  least = _mm_min_ps(least, _mm_movehl_ps(least, least));
-  return _mm_cvtss_f32(_mm_min_ss(least, _mm_movehdup_ps(least)));
-}
-
 Floats flip_signs(Floats a, Floats b) noexcept {
   const __m256 sign = _mm256_set1_ps(-0.0f);
   return {_mm256_xor_ps(a.low, _mm256_and_ps(b.low, sign)),
           _mm256_xor_ps(a.high, _mm256_and_ps(b.high, sign))};
-}
-
-__m256 lowest_bit_as_sign(__m256 a) noexcept {
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 31));
-}
-Floats lowest_bit_as_sign(Floats a) noexcept {
-  return {lowest_bit_as_sign(a.low), lowest_bit_as_sign(a.high)};
-}
-
-Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
-  return {_mm256_xor_ps(_mm256_xor_ps(a.low, b.low), c.low),
-          _mm256_xor_ps(_mm256_xor_ps(a.high, b.high), c.high)};
-}
-
-__m256 select_bits(__m256 mask, __m256 a, __m256 b) noexcept {
-  return _mm256_or_ps(_mm256_and_ps(mask, a), _mm256_andnot_ps(mask, b));
-}
-Floats select_bits(Floats mask, Floats a, Floats b) noexcept {
-  return {select_bits(mask.low, a.low, b.low), select_bits(mask.high, a.high, b.high)};
-}
-
-__m256 add_bits(__m256 a, __m256 b) noexcept {
-  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
-}
-Floats add_bits(Floats a, Floats b) noexcept {
-  return {add_bits(a.low, b.low), add_bits(a.high, b.high)};
 }
 
 float add_lanes(Floats x) noexcept {
@@ -452,21 +415,81 @@ size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
   return found;
 }
 
+struct Shorts {
+  __m256i low_i16x16, high_i16x16;
+
+  static Shorts set(int16_t x) noexcept { return {_mm256_set1_epi16(x), _mm256_set1_epi16(x)}; }
+  static Shorts load(const int16_t* x) noexcept {
+    return {bitindex::load(x), bitindex::load(x + 16)};
+  }
+  void store(int16_t* x) const noexcept {
+    bitindex::store(x, low_i16x16);
+    bitindex::store(x + 16, high_i16x16);
+  }
+};
+
+__m256i xor_bits(__m256i a, __m256i b, __m256i c) noexcept {
+  return _mm256_xor_si256(a, _mm256_xor_si256(b, c));
+}
+Shorts xor_bits(Shorts a, Shorts b, Shorts c) noexcept {
+  return {xor_bits(a.low_i16x16, b.low_i16x16, c.low_i16x16),
+          xor_bits(a.high_i16x16, b.high_i16x16, c.high_i16x16)};
+}
+Shorts add_saturated(Shorts a, Shorts b) noexcept {
+  return {_mm256_adds_epi16(a.low_i16x16, b.low_i16x16),
+          _mm256_adds_epi16(a.high_i16x16, b.high_i16x16)};
+}
+Shorts multiply_rounded(Shorts a, Shorts b) noexcept {
+  return {_mm256_mulhrs_epi16(a.low_i16x16, b.low_i16x16),
+          _mm256_mulhrs_epi16(a.high_i16x16, b.high_i16x16)};
+}
+Shorts smaller(Shorts a, Shorts b) noexcept {
+  return {_mm256_min_epi16(a.low_i16x16, b.low_i16x16),
+          _mm256_min_epi16(a.high_i16x16, b.high_i16x16)};
+}
+__m256i replace_where_less(__m256i a, __m256i b, __m256i x, __m256i y) noexcept {
+  return _mm256_blendv_epi8(b, a, _mm256_cmpgt_epi16(y, x));
+}
+Shorts replace_where_less(Shorts a, Shorts b, Shorts x, Shorts y) noexcept {
+  return {replace_where_less(a.low_i16x16, b.low_i16x16, x.low_i16x16, y.low_i16x16),
+          replace_where_less(a.high_i16x16, b.high_i16x16, x.high_i16x16, y.high_i16x16)};
+}
+
+// PHMINPOSUW finds the smallest of 8 numbers without a sign.
+CheapestFlip first_smallest(Shorts a) noexcept {
+  const __m256i least_i16x16 = _mm256_min_epi16(a.low_i16x16, a.high_i16x16);
+  const __m128i least_i16x8 = _mm_min_epi16(_mm256_castsi256_si128(least_i16x16),
+                                            _mm256_extracti128_si256(least_i16x16, 1));
+  const __m128i sign_u16x8 = _mm_set1_epi16(INT16_MIN);
+  const __m128i least =
+      _mm_xor_si128(_mm_minpos_epu16(_mm_xor_si128(least_i16x8, sign_u16x8)), sign_u16x8);
+  const __m256i least_everywhere = _mm256_broadcastw_epi16(least);
+  // Packing interleaves the halves of its two vectors.
+  const __m256i smallest_i8x32 = _mm256_permute4x64_epi64(
+      _mm256_packs_epi16(_mm256_cmpeq_epi16(a.low_i16x16, least_everywhere),
+                         _mm256_cmpeq_epi16(a.high_i16x16, least_everywhere)),
+      0xd8);
+  return {_tzcnt_u32(static_cast<uint32_t>(_mm256_movemask_epi8(smallest_i8x32))),
+          static_cast<int16_t>(_mm_extract_epi16(least, 0))};
+}
+
 struct Integers {
-  struct Pairs {
+  struct Quads {
     __m256i low, high;
   };
   static constexpr size_t kTileRows = 6, kTileVectors = 1, kNarrowRows = 6;
   __m256i low_i32x8, high_i32x8;
 
-  static Integers zero() noexcept { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
-  static Pairs load_pairs(const int16_t* x) noexcept {
-    return {bitindex::load(x), bitindex::load(x + 16)};
+  static Integers load(const int32_t* x) noexcept {
+    return {bitindex::load(x), bitindex::load(x + 8)};
   }
-  static Pairs pair(const int16_t* x) noexcept {
-    int32_t both;
-    std::memcpy(&both, x, sizeof both);
-    return {_mm256_set1_epi32(both), _mm256_set1_epi32(both)};
+  static Quads load_quads(const int8_t* x) noexcept {
+    return {bitindex::load(x), bitindex::load(x + 32)};
+  }
+  static Quads quad(const uint8_t* x) noexcept {
+    int32_t four;
+    std::memcpy(&four, x, sizeof four);
+    return {_mm256_set1_epi32(four), _mm256_set1_epi32(four)};
   }
   void store(int32_t* x) const noexcept {
     bitindex::store(x, low_i32x8);
@@ -474,9 +497,13 @@ struct Integers {
   }
 };
 
-Integers add_products(Integers sum, Integers::Pairs a, Integers::Pairs b) noexcept {
-  return {_mm256_add_epi32(sum.low_i32x8, _mm256_madd_epi16(a.low, b.low)),
-          _mm256_add_epi32(sum.high_i32x8, _mm256_madd_epi16(a.high, b.high))};
+// 16 bits hold two products of 127 and 127.
+__m256i add_products(__m256i sum, __m256i a, __m256i b) noexcept {
+  const __m256i pairs_i16x16 = _mm256_maddubs_epi16(a, b);
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs_i16x16, _mm256_set1_epi16(1)));
+}
+Integers add_products(Integers sum, Integers::Quads a, Integers::Quads b) noexcept {
+  return {add_products(sum.low_i32x8, a.low, b.low), add_products(sum.high_i32x8, a.high, b.high)};
 }
 
 }  // namespace
@@ -499,9 +526,9 @@ const KernelTable kAvx2Kernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
-    multiply_int16<Integers>,
+    multiply_int8<Integers>,
     decide_signs<Floats>,
-    next_flip<Floats>,
+    next_flip<Shorts>,
 };
 
 }  // namespace bitindex

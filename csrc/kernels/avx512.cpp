@@ -268,9 +268,6 @@ struct Floats {
   static Floats load(const int8_t* x) noexcept {
     return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load128(x)))};
   }
-  static Floats load_bits(const uint32_t* x) noexcept {
-    return {_mm512_castsi512_ps(bitindex::load(x))};
-  }
   static Floats from_ints(const uint32_t* x) noexcept {
     return {_mm512_cvtepi32_ps(bitindex::load(x))};
   }
@@ -294,27 +291,10 @@ Floats operator-(Floats a, Floats b) noexcept { return {_mm512_sub_ps(a.x, b.x)}
 Floats operator*(Floats a, Floats b) noexcept { return {_mm512_mul_ps(a.x, b.x)}; }
 
 Floats smaller(Floats a, Floats b) noexcept { return {_mm512_min_ps(a.x, b.x)}; }
-float smallest_lane(Floats a) noexcept { return _mm512_reduce_min_ps(a.x); }
-
-Floats lowest_bit_as_sign(Floats a) noexcept {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a.x), 31))};
-}
-// The truth tables of VPTERNLOG: a ^ (b & c), parity, and a choice by the second operand.
+// The truth table of a ^ (b & c).
 Floats flip_signs(Floats a, Floats b) noexcept {
   return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
       _mm512_castps_si512(a.x), _mm512_castps_si512(b.x), _mm512_set1_epi32(INT32_MIN), 0x78))};
-}
-Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
-  return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
-      _mm512_castps_si512(a.x), _mm512_castps_si512(b.x), _mm512_castps_si512(c.x), 0x96))};
-}
-Floats select_bits(Floats mask, Floats a, Floats b) noexcept {
-  return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
-      _mm512_castps_si512(a.x), _mm512_castps_si512(mask.x), _mm512_castps_si512(b.x), 0xe2))};
-}
-Floats add_bits(Floats a, Floats b) noexcept {
-  return {
-      _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.x), _mm512_castps_si512(b.x)))};
 }
 
 float add_lanes(Floats a) noexcept {
@@ -342,23 +322,59 @@ size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
   return static_cast<size_t>(_mm_popcnt_u32(mask.rows));
 }
 
+struct Shorts {
+  __m512i x_i16x32;
+
+  static Shorts set(int16_t x) noexcept { return {_mm512_set1_epi16(x)}; }
+  static Shorts load(const int16_t* x) noexcept { return {bitindex::load(x)}; }
+  void store(int16_t* x) const noexcept { bitindex::store(x, x_i16x32); }
+};
+
+Shorts xor_bits(Shorts a, Shorts b, Shorts c) noexcept {
+  return {_mm512_ternarylogic_epi32(a.x_i16x32, b.x_i16x32, c.x_i16x32, 0x96)};
+}
+Shorts add_saturated(Shorts a, Shorts b) noexcept {
+  return {_mm512_adds_epi16(a.x_i16x32, b.x_i16x32)};
+}
+Shorts multiply_rounded(Shorts a, Shorts b) noexcept {
+  return {_mm512_mulhrs_epi16(a.x_i16x32, b.x_i16x32)};
+}
+Shorts smaller(Shorts a, Shorts b) noexcept { return {_mm512_min_epi16(a.x_i16x32, b.x_i16x32)}; }
+Shorts replace_where_less(Shorts a, Shorts b, Shorts x, Shorts y) noexcept {
+  return {_mm512_mask_mov_epi16(b.x_i16x32, _mm512_cmpgt_epi16_mask(y.x_i16x32, x.x_i16x32),
+                                a.x_i16x32)};
+}
+
+// PHMINPOSUW finds the smallest of 8 numbers without a sign.
+CheapestFlip first_smallest(Shorts a) noexcept {
+  const __m256i least_i16x16 = _mm256_min_epi16(_mm512_castsi512_si256(a.x_i16x32),
+                                                _mm512_extracti64x4_epi64(a.x_i16x32, 1));
+  const __m128i least_i16x8 = _mm_min_epi16(_mm256_castsi256_si128(least_i16x16),
+                                            _mm256_extracti128_si256(least_i16x16, 1));
+  const __m128i sign_u16x8 = _mm_set1_epi16(INT16_MIN);
+  const __m128i least =
+      _mm_xor_si128(_mm_minpos_epu16(_mm_xor_si128(least_i16x8, sign_u16x8)), sign_u16x8);
+  const __mmask32 smallest = _mm512_cmpeq_epi16_mask(a.x_i16x32, _mm512_broadcastw_epi16(least));
+  return {Slices::lowest_bit(smallest), static_cast<int16_t>(_mm_extract_epi16(least, 0))};
+}
+
 struct Integers {
-  using Pairs = __m512i;
+  using Quads = __m512i;
   static constexpr size_t kTileRows = 4, kTileVectors = 6, kNarrowRows = 12;
   __m512i sum_i32x16;
 
-  static Integers zero() noexcept { return {_mm512_setzero_si512()}; }
-  static __m512i load_pairs(const int16_t* x) noexcept { return bitindex::load(x); }
-  static __m512i pair(const int16_t* x) noexcept {
-    int32_t both;
-    std::memcpy(&both, x, sizeof both);
-    return _mm512_set1_epi32(both);
+  static Integers load(const int32_t* x) noexcept { return {bitindex::load(x)}; }
+  static __m512i load_quads(const int8_t* x) noexcept { return bitindex::load(x); }
+  static __m512i quad(const uint8_t* x) noexcept {
+    int32_t four;
+    std::memcpy(&four, x, sizeof four);
+    return _mm512_set1_epi32(four);
   }
   void store(int32_t* x) const noexcept { bitindex::store(x, sum_i32x16); }
 };
 
 Integers add_products(Integers sum, __m512i a, __m512i b) noexcept {
-  return {_mm512_dpwssd_epi32(sum.sum_i32x16, a, b)};
+  return {_mm512_dpbusd_epi32(sum.sum_i32x16, a, b)};
 }
 
 }  // namespace
@@ -381,9 +397,9 @@ const KernelTable kAvx512Kernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
-    multiply_int16<Integers>,
+    multiply_int8<Integers>,
     decide_signs<Floats>,
-    next_flip<Floats>,
+    next_flip<Shorts>,
 };
 
 }  // namespace bitindex

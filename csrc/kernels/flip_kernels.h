@@ -1,11 +1,11 @@
-// Steps of a search over signs, written once over the class Floats of each instruction set (see
-// vector_kernels.h), of which they also need
-//   flip_signs          of the first where the second is negative, -0 included
-//   lowest_bit_as_sign  moves the lowest bit to the highest place, and leaves no other
-//   xor_bits            of three
-//   select_bits         the bits of the second where those of the first are set, else of the third
-//   add_bits            adds the bits as integers
-//   smallest_lane       of numbers that are no NaN.
+// Steps of a search over signs, written once over two classes of each instruction set:
+//
+// Floats  see vector_kernels.h; also flip_signs, of the first where the second is negative, -0
+//         included
+// Shorts  kFlipLanes integers of 16 bits: set, load, store, xor_bits of three, add_saturated,
+//         multiply_rounded (a product / 2^15, rounded),
+//         smaller, replace_where_less (the first where the third is less than the fourth, else the
+//         second), and first_smallest, the first lane of those with the smallest number, and it.
 #pragma once
 
 #include "kernel_table.h"
@@ -15,7 +15,7 @@ namespace bitindex {
 
 template <class Floats, size_t kRows>
 BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
-                                  const float* feedback, int16_t* signs,
+                                  const float* feedback, uint8_t* signs,
                                   size_t sign_stride) noexcept {
   Floats left[kRows];
   unrolled<kRows>(
@@ -25,7 +25,7 @@ BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
     unrolled<kRows>([&](size_t r) noexcept {
       float lanes[16];
       left[r].store(lanes);
-      signs[r * sign_stride + i] = sign_of(lanes[i]);
+      signs[r * sign_stride + i] = static_cast<uint8_t>(sign_of(lanes[i]) + 1);
       left[r] = left[r] - flip_signs(row, Floats::set(lanes[i]));
     });
   }
@@ -34,7 +34,7 @@ BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
 // Several rows at once: each sign of a row has to wait for the one before.
 template <class Floats>
 void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
-                  const float* feedback, int16_t* signs, size_t sign_stride) noexcept {
+                  const float* feedback, uint8_t* signs, size_t sign_stride) noexcept {
   constexpr size_t kRows = 8;
   for (; n_rows >= kRows; n_rows -= kRows) {
     decide_rows<Floats, kRows>(evidence, evidence_stride, feedback, signs, sign_stride);
@@ -48,33 +48,27 @@ void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
   }
 }
 
-// The last bits of a cost give way to its number, so that the smallest cost tells where it is. The
-// number makes NaN of infinity, and smaller(NaN, least) is least.
-template <class Floats>
-size_t next_flip(const FlipUpdate& update, const float* along, size_t n, float* costs) noexcept {
-  const uint32_t number_mask = flip_number_mask(n);
-  uint32_t bits[16];
-  const auto repeated = [&](uint32_t first, uint32_t step) noexcept {
-    for (uint32_t j = 0; j < 16; ++j) bits[j] = first + j * step;
-    return Floats::load_bits(bits);
-  };
-  const Floats keep = repeated(~number_mask, 0), sixteen = repeated(16, 0);
-  const Floats sign = repeated(update.sign < 0.0f ? kSignBit : 0, 0);
-  const Floats by_along = Floats::set(update.along_factor);
-  const float* row = update.row;
-  Floats least = repeated(kNoFlip, 0), numbers = repeated(0, 1);
-  for (size_t j = 0; j < n; j += 16) {
-    const Floats pull = Floats::load(along + j);
-    const Floats change = xor_bits(Floats::load(row + j), lowest_bit_as_sign(pull), sign);
-    const Floats cost = (Floats::load(costs + j) + change) + by_along * pull;
-    cost.store(costs + j);
-    least = smaller(select_bits(keep, cost, numbers), least);
-    numbers = add_bits(numbers, sixteen);
+template <class Shorts>
+CheapestFlip next_flip(const FlipUpdate& update, const int16_t* signs, const int16_t* pulls,
+                       size_t n, int16_t* costs) noexcept {
+  const Shorts sign = Shorts::set(update.sign), factor = Shorts::set(update.factor);
+  const Shorts one = Shorts::set(1);
+  const int16_t* row = update.row;
+  Shorts least = Shorts::set(INT16_MAX), numbers = Shorts::set(0), number = numbers;
+  for (size_t j = 0; j < n; j += kFlipLanes) {
+    const Shorts change = xor_bits(Shorts::load(row + j), Shorts::load(signs + j), sign);
+    const Shorts stored = add_saturated(Shorts::load(costs + j), change);
+    stored.store(costs + j);
+    const Shorts cost = add_saturated(stored, multiply_rounded(Shorts::load(pulls + j), factor));
+    numbers = replace_where_less(number, numbers, cost, least);
+    least = smaller(cost, least);
+    number = add_saturated(number, one);
   }
-  const float smallest = smallest_lane(least);
-  uint32_t key;
-  std::memcpy(&key, &smallest, sizeof key);
-  return key == kNoFlip ? n : key & number_mask;
+  CheapestFlip cheapest = first_smallest(least);
+  int16_t lanes[kFlipLanes];
+  numbers.store(lanes);
+  cheapest.bit += static_cast<uint32_t>(lanes[cheapest.bit]) * kFlipLanes;
+  return cheapest;
 }
 
 }  // namespace bitindex

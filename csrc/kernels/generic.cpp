@@ -75,7 +75,7 @@ void transpose_rows(const uint8_t* rows, size_t n_rows, size_t n_bytes, uint8_t*
 }
 
 void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
-                uint32_t /*max_pair*/, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept {
+                LargestSums /*largest*/, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept {
   for (size_t b = 0; b < n_blocks; ++b, sums += kBlockRows) {
     std::memset(sums, 0, kBlockRows * sizeof *sums);
     for (size_t position = 0; position < 2 * n_bytes; ++position, blocks += kBlockRows)
@@ -129,18 +129,6 @@ struct Slices {
     }
   }
 };
-
-uint32_t bits_of(float x) noexcept {
-  uint32_t bits;
-  std::memcpy(&bits, &x, sizeof bits);
-  return bits;
-}
-
-float with_bits(uint32_t bits) noexcept {
-  float x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
 
 float load_float(const float* x, size_t i) noexcept { return x[i]; }
 float load_float(const uint16_t* x, size_t i) noexcept { return float16_to_float(x[i]); }
@@ -220,52 +208,67 @@ int32_t dot_int16(const int16_t* a, const int16_t* b, size_t n) noexcept {
 }
 
 // The columns of a panel are laid side by side first, some entries of them at a time.
-void multiply_int16(const int16_t* rows, size_t n_rows, size_t row_stride, size_t n_pairs,
-                    const int16_t* matrix, size_t n_panels, size_t panel_stride,
-                    int32_t* sums) noexcept {
-  constexpr size_t kPairs = 128;
+void multiply_int8(const uint8_t* rows, size_t n_rows, size_t row_stride, size_t n_quads,
+                   const int8_t* matrix, size_t n_panels, size_t panel_stride,
+                   const int32_t* starts, int32_t* sums) noexcept {
+  constexpr size_t kQuads = 64;
   const size_t sum_stride = kLanes * n_panels;
-  for (size_t i = 0; i < n_rows * sum_stride; ++i) sums[i] = 0;
+  for (size_t r = 0; r < n_rows; ++r)
+    std::memcpy(sums + r * sum_stride, starts, sum_stride * sizeof *sums);
   for (size_t q = 0; q < n_panels; ++q, sums += kLanes, matrix += panel_stride)
-    for (size_t first = 0; first < n_pairs; first += kPairs) {
-      const size_t n = n_pairs - first < kPairs ? n_pairs - first : kPairs;
-      const int16_t* pairs = matrix + first * 2 * kLanes;
-      int16_t columns[kLanes][2 * kPairs];
-      for (size_t p = 0; p < n; ++p, pairs += 2 * kLanes)
+    for (size_t first = 0; first < n_quads; first += kQuads) {
+      const size_t n = n_quads - first < kQuads ? n_quads - first : kQuads;
+      const int8_t* quads = matrix + first * 4 * kLanes;
+      int16_t columns[kLanes][4 * kQuads], row[4 * kQuads];
+      for (size_t p = 0; p < n; ++p)
         for (size_t j = 0; j < kLanes; ++j)
-          std::memcpy(&columns[j][2 * p], pairs + 2 * j, 2 * sizeof *pairs);
-      for (size_t r = 0; r < n_rows; ++r)
+          for (size_t i = 0; i < 4; ++i) columns[j][4 * p + i] = *quads++;
+      for (size_t r = 0; r < n_rows; ++r) {
+        const uint8_t* entries = rows + r * row_stride + 4 * first;
+        for (size_t k = 0; k < 4 * n; ++k) row[k] = entries[k];
         for (size_t j = 0; j < kLanes; ++j)
-          sums[r * sum_stride + j] +=
-              dot_int16(rows + r * row_stride + 2 * first, columns[j], 2 * n);
+          sums[r * sum_stride + j] += dot_int16(row, columns[j], 4 * n);
+      }
     }
 }
 
 void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
-                  const float* feedback, int16_t* signs, size_t sign_stride) noexcept {
+                  const float* feedback, uint8_t* signs, size_t sign_stride) noexcept {
   for (size_t r = 0; r < n_rows; ++r, evidence += evidence_stride, signs += sign_stride) {
     float left[kLanes];
     std::memcpy(left, evidence, sizeof left);
     for (size_t i = 0; i < kLanes; ++i) {
-      signs[i] = sign_of(left[i]);
-      for (size_t j = 0; j < kLanes; ++j) left[j] -= signs[i] * feedback[kLanes * i + j];
+      const int sign = sign_of(left[i]);
+      signs[i] = static_cast<uint8_t>(sign + 1);
+      for (size_t j = 0; j < kLanes; ++j)
+        left[j] -= static_cast<float>(sign) * feedback[kLanes * i + j];
     }
   }
 }
 
-size_t next_flip(const FlipUpdate& update, const float* along, size_t n, float* costs) noexcept {
-  const uint32_t number_mask = flip_number_mask(n);
-  float least = with_bits(kNoFlip);
-  size_t position = n;
-  for (size_t j = 0; j < n; ++j) {
-    const float product = (bits_of(along[j]) & 1) != 0 ? -update.sign : update.sign;
-    costs[j] = (costs[j] + product * update.row[j]) + update.along_factor * along[j];
-    const float cost = with_bits((bits_of(costs[j]) & ~number_mask) | static_cast<uint32_t>(j));
-    if (!(cost < least)) continue;
-    least = cost;
-    position = j;
-  }
-  return position;
+int rounded_product(int16_t a, int16_t b) noexcept { return (a * b + (1 << 14)) >> 15; }
+
+int16_t saturated(int x) noexcept {
+  return static_cast<int16_t>(x < INT16_MIN ? INT16_MIN : x > INT16_MAX ? INT16_MAX : x);
+}
+
+CheapestFlip next_flip(const FlipUpdate& update, const int16_t* signs, const int16_t* pulls,
+                       size_t n, int16_t* costs) noexcept {
+  int16_t least[kFlipLanes], numbers[kFlipLanes] = {};
+  for (int16_t& cost : least) cost = INT16_MAX;
+  for (size_t first = 0; first < n; first += kFlipLanes)
+    for (size_t j = 0; j < kFlipLanes; ++j) {
+      const size_t bit = first + j;
+      costs[bit] = saturated(costs[bit] + (update.row[bit] ^ update.sign ^ signs[bit]));
+      const int16_t cost = saturated(costs[bit] + (rounded_product(pulls[bit], update.factor)));
+      numbers[j] = cost < least[j] ? static_cast<int16_t>(first / kFlipLanes) : numbers[j];
+      least[j] = cost < least[j] ? cost : least[j];
+    }
+  size_t lane = 0;
+  for (size_t j = 1; j < kFlipLanes; ++j)
+    if (least[j] < least[lane]) lane = j;
+  return {static_cast<uint32_t>(kFlipLanes * static_cast<size_t>(numbers[lane]) + lane),
+          least[lane]};
 }
 
 }  // namespace
@@ -288,7 +291,7 @@ const KernelTable kGenericKernels = {
     multiply_rows,
     hadamard,
     level_sums,
-    multiply_int16,
+    multiply_int8,
     decide_signs,
     next_flip,
 };

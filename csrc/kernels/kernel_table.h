@@ -72,32 +72,36 @@ struct SliceTest {
   int32_t at_least;
 };
 
-// What a flip changes: the cost of sign j by row[j] and by along_factor * along[j]. The lowest bit
-// of along[j] is set where sign j is negative, `sign` is 1 or -1; where they differ, row[j] is
-// subtracted.
+// What the flip before changed, and how strong the pull along v is now: see next_flip. Signs are 0,
+// or -1 for negative ones.
 struct FlipUpdate {
-  const float* row;
-  float sign;
-  float along_factor;
+  const int16_t* row;
+  int16_t sign;
+  int16_t factor;  // above -2^15
 };
 
-constexpr uint32_t kSignBit = 0x80000000;
-// Stands for no cost at all, the bits of infinity.
-constexpr uint32_t kNoFlip = 0x7f800000;
+struct CheapestFlip {
+  uint32_t bit;
+  int32_t cost;
+};
+
+// Bits that vectors of costs hold on every instruction set.
+constexpr size_t kFlipLanes = 32;
 
 // -1 where the sign bit of x is set, else 1. Without a branch, because it is a coin's toss.
-inline int16_t sign_of(float x) noexcept {
+inline int sign_of(float x) noexcept {
   int32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
-  return static_cast<int16_t>(bits >> 31 | 1);
+  return bits >> 31 | 1;
 }
 
-// The bits of a cost that give way to numbers below n.
-inline uint32_t flip_number_mask(size_t n) noexcept {
-  uint32_t mask = 15;
-  while (mask + 1 < n) mask = 2 * mask + 1;
-  return mask;
-}
+// The largest sums of table entries that any code can have: of the two nibbles of a byte, and of
+// two neighbouring bytes 2i and 2i + 1, which a scan may add up in 8 bits. At the end of an odd
+// number of bytes one stands alone.
+struct LargestSums {
+  uint32_t byte;
+  uint32_t two_bytes;
+};
 
 struct KernelTable {
   const char* name;
@@ -118,11 +122,11 @@ struct KernelTable {
   void (*transpose_rows)(const uint8_t* rows, size_t n_rows, size_t n_bytes,
                          uint8_t* blocks) noexcept;
   // sums[row] = sum over byte positions c of table[32c + low nibble] + table[32c + 16 + high
-  // nibble]. max_pair is the largest such pair of one position; it tells how long 8 bits can hold
-  // the sum. sums has n_blocks * block_rows entries, but those of a block are only written where
-  // passed[block] is set: where one of its sums is at least `least`, and perhaps elsewhere.
+  // nibble]; `largest` tells how many positions 8 bits can add up. sums has n_blocks * block_rows
+  // entries, but those of a block are only written where passed[block] is set: where one of its
+  // sums is at least `least`, and perhaps elsewhere.
   void (*table_sums)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
-                     uint32_t max_pair, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept;
+                     LargestSums largest, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept;
   // The bit scan works on blocks of `slice_rows` rows: slice j holds bit j of all rows of a block,
   // where bit j is bit j % 8 of byte j / 8 counted from the lowest, in (slice_rows / 8)
   // bytes, row 8p + k in bit k of byte p. A block has 8 * n_bytes + kExtraSlices slices and is
@@ -164,22 +168,23 @@ struct KernelTable {
   void (*level_sums)(const float* x, size_t n_dims, float t, float most, float* product,
                      float* squares) noexcept;
 
-  // sums[r][c] = sum over k < 2 n_pairs of rows[r][k] * matrix[k][c], for 16 * n_panels columns c.
-  // Entry [2 p + i][16 q + j] of the matrix lies at q * panel_stride + 32 p + 2 j + i. No sum of
-  // some of the products may leave 32 bits.
-  void (*multiply_int16)(const int16_t* rows, size_t n_rows, size_t row_stride, size_t n_pairs,
-                         const int16_t* matrix, size_t n_panels, size_t panel_stride,
-                         int32_t* sums) noexcept;
-  // Decides 16 signs of each row in turn: for i = 0, 1, ... 15, signs[i] is -1 where evidence[i] is
-  // negative, -0 included, else 1, and then evidence[j] -= signs[i] * feedback[16 i + j] for j <
-  // 16. What is left of the evidence is not written.
+  // sums[r][c] = starts[c] + sum over k < 4 n_quads of rows[r][k] * matrix[k][c], for 16 * n_panels
+  // columns c. Entry [4 p + i][16 q + j] of the matrix lies at q * panel_stride + 64 p + 4 j + i.
+  // Entries of rows are at most 127, those of the matrix at least -127; no sum may leave 32 bits.
+  void (*multiply_int8)(const uint8_t* rows, size_t n_rows, size_t row_stride, size_t n_quads,
+                        const int8_t* matrix, size_t n_panels, size_t panel_stride,
+                        const int32_t* starts, int32_t* sums) noexcept;
+  // Decides 16 signs of each row in turn: for i = 0, 1, ... 15, the sign is -1 where evidence[i]
+  // is negative, -0 included, else 1, and then evidence[j] -= sign * feedback[16 i + j] for j < 16.
+  // signs[i] is the sign plus 1. What is left of the evidence is not written.
   void (*decide_signs)(const float* evidence, size_t n_rows, size_t evidence_stride,
-                       const float* feedback, int16_t* signs, size_t sign_stride) noexcept;
-  // costs[j] = (costs[j] +- row[j]) + along_factor * along[j], see FlipUpdate; returns the j of the
-  // smallest cost below infinity, n where there is none. Costs are compared with their last bits
-  // replaced by j, so many that hold all j. n is a multiple of 16.
-  size_t (*next_flip)(const FlipUpdate& update, const float* along, size_t n,
-                      float* costs) noexcept;
+                       const float* feedback, uint8_t* signs, size_t sign_stride) noexcept;
+  // costs[j] += row[j] ^ sign ^ signs[j], and then the smallest of costs[j] + pull, for a pull of
+  // pulls[j] * factor / 2^15, rounded, that is not stored. Both sums saturate. Of equal ones it
+  // is the one with the smallest j % kFlipLanes, and of these the one with the smallest j. n is a
+  // multiple of kFlipLanes, and not 0.
+  CheapestFlip (*next_flip)(const FlipUpdate& update, const int16_t* signs, const int16_t* pulls,
+                            size_t n, int16_t* costs) noexcept;
 };
 
 }  // namespace bitindex

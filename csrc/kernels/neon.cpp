@@ -200,11 +200,6 @@ struct Floats {
     return {{vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_high_s16(low)),
              vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_high_s16(high))}};
   }
-  static Floats load_bits(const uint32_t* x) noexcept {
-    Floats result;
-    for (size_t j = 0; j < 4; ++j) result.lanes[j] = vreinterpretq_f32_u32(vld1q_u32(x + 4 * j));
-    return result;
-  }
   static Floats from_ints(const uint32_t* x) noexcept {
     Floats result;
     for (size_t j = 0; j < 4; ++j)
@@ -256,43 +251,11 @@ Floats smaller(Floats a, Floats b) noexcept {
   return a;
 }
 
-float smallest_lane(Floats a) noexcept {
-  return vminvq_f32(
-      vminq_f32(vminq_f32(a.lanes[0], a.lanes[1]), vminq_f32(a.lanes[2], a.lanes[3])));
-}
-
 Floats flip_signs(Floats a, Floats b) noexcept {
-  const uint32x4_t sign = vdupq_n_u32(kSignBit);
+  const uint32x4_t sign = vdupq_n_u32(0x80000000u);
   for (size_t j = 0; j < 4; ++j)
     a.lanes[j] = vreinterpretq_f32_u32(veorq_u32(
         vreinterpretq_u32_f32(a.lanes[j]), vandq_u32(vreinterpretq_u32_f32(b.lanes[j]), sign)));
-  return a;
-}
-
-Floats lowest_bit_as_sign(Floats a) noexcept {
-  for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(a.lanes[j]), 31));
-  return a;
-}
-
-Floats xor_bits(Floats a, Floats b, Floats c) noexcept {
-  for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vreinterpretq_f32_u32(
-        veorq_u32(veorq_u32(vreinterpretq_u32_f32(a.lanes[j]), vreinterpretq_u32_f32(b.lanes[j])),
-                  vreinterpretq_u32_f32(c.lanes[j])));
-  return a;
-}
-
-Floats select_bits(Floats mask, Floats a, Floats b) noexcept {
-  for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vbslq_f32(vreinterpretq_u32_f32(mask.lanes[j]), a.lanes[j], b.lanes[j]);
-  return a;
-}
-
-Floats add_bits(Floats a, Floats b) noexcept {
-  for (size_t j = 0; j < 4; ++j)
-    a.lanes[j] = vreinterpretq_f32_u32(
-        vaddq_u32(vreinterpretq_u32_f32(a.lanes[j]), vreinterpretq_u32_f32(b.lanes[j])));
   return a;
 }
 
@@ -331,34 +294,84 @@ size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
   return found;
 }
 
+struct Shorts {
+  int16x8_t lanes[4];
+
+  static Shorts set(int16_t x) noexcept {
+    const int16x8_t eight = vdupq_n_s16(x);
+    return {{eight, eight, eight, eight}};
+  }
+  static Shorts load(const int16_t* x) noexcept {
+    return {{vld1q_s16(x), vld1q_s16(x + 8), vld1q_s16(x + 16), vld1q_s16(x + 24)}};
+  }
+  void store(int16_t* x) const noexcept {
+    for (size_t j = 0; j < 4; ++j) vst1q_s16(x + 8 * j, lanes[j]);
+  }
+};
+
+Shorts xor_bits(Shorts a, Shorts b, Shorts c) noexcept {
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = veorq_s16(a.lanes[j], veorq_s16(b.lanes[j], c.lanes[j]));
+  return a;
+}
+Shorts add_saturated(Shorts a, Shorts b) noexcept {
+  for (size_t j = 0; j < 4; ++j) a.lanes[j] = vqaddq_s16(a.lanes[j], b.lanes[j]);
+  return a;
+}
+Shorts multiply_rounded(Shorts a, Shorts b) noexcept {
+  for (size_t j = 0; j < 4; ++j) a.lanes[j] = vqrdmulhq_s16(a.lanes[j], b.lanes[j]);
+  return a;
+}
+Shorts smaller(Shorts a, Shorts b) noexcept {
+  for (size_t j = 0; j < 4; ++j) a.lanes[j] = vminq_s16(a.lanes[j], b.lanes[j]);
+  return a;
+}
+Shorts replace_where_less(Shorts a, Shorts b, Shorts x, Shorts y) noexcept {
+  for (size_t j = 0; j < 4; ++j)
+    a.lanes[j] = vbslq_s16(vcltq_s16(x.lanes[j], y.lanes[j]), a.lanes[j], b.lanes[j]);
+  return a;
+}
+
+CheapestFlip first_smallest(Shorts a) noexcept {
+  const int16_t least =
+      vminvq_s16(vminq_s16(vminq_s16(a.lanes[0], a.lanes[1]), vminq_s16(a.lanes[2], a.lanes[3])));
+  int16_t lanes[kFlipLanes];
+  a.store(lanes);
+  uint32_t first = 0;
+  while (lanes[first] != least) ++first;
+  return {first, least};
+}
+
 struct Integers {
-  struct Pairs {
-    int16x8x2_t low, high;  // the first entries of 8 pairs, and the second ones
-  };
+  using Quads = int8x16x4_t;  // the first entries of 16 quads, the second ones, ...
   static constexpr size_t kTileRows = 4, kTileVectors = 1, kNarrowRows = 4;
   int32x4_t lanes[4];
 
-  static Integers zero() noexcept {
-    const int32x4_t zeros = vdupq_n_s32(0);
-    return {{zeros, zeros, zeros, zeros}};
+  static Integers load(const int32_t* x) noexcept {
+    return {{vld1q_s32(x), vld1q_s32(x + 4), vld1q_s32(x + 8), vld1q_s32(x + 12)}};
   }
-  static Pairs load_pairs(const int16_t* x) noexcept { return {vld2q_s16(x), vld2q_s16(x + 16)}; }
-  static Pairs pair(const int16_t* x) noexcept {
-    const int16x8x2_t both = {{vdupq_n_s16(x[0]), vdupq_n_s16(x[1])}};
-    return {both, both};
+  static Quads load_quads(const int8_t* x) noexcept { return vld4q_s8(x); }
+  static Quads quad(const uint8_t* x) noexcept {
+    Quads four;
+    for (size_t i = 0; i < 4; ++i) four.val[i] = vdupq_n_s8(static_cast<int8_t>(x[i]));
+    return four;
   }
   void store(int32_t* x) const noexcept {
     for (size_t j = 0; j < 4; ++j) vst1q_s32(x + 4 * j, lanes[j]);
   }
 };
 
-Integers add_products(Integers sum, Integers::Pairs a, Integers::Pairs b) noexcept {
-  int32x4_t* lanes = sum.lanes;
-  for (size_t i = 0; i < 2; ++i) {
-    lanes[0] = vmlal_s16(lanes[0], vget_low_s16(a.low.val[i]), vget_low_s16(b.low.val[i]));
-    lanes[1] = vmlal_high_s16(lanes[1], a.low.val[i], b.low.val[i]);
-    lanes[2] = vmlal_s16(lanes[2], vget_low_s16(a.high.val[i]), vget_low_s16(b.high.val[i]));
-    lanes[3] = vmlal_high_s16(lanes[3], a.high.val[i], b.high.val[i]);
+// 16 bits hold two products of 127 and 127.
+Integers add_products(Integers sum, Integers::Quads a, Integers::Quads b) noexcept {
+  for (size_t i = 0; i < 4; i += 2) {
+    const int16x8_t low = vmlal_s8(vmull_s8(vget_low_s8(a.val[i]), vget_low_s8(b.val[i])),
+                                   vget_low_s8(a.val[i + 1]), vget_low_s8(b.val[i + 1]));
+    const int16x8_t high =
+        vmlal_high_s8(vmull_high_s8(a.val[i], b.val[i]), a.val[i + 1], b.val[i + 1]);
+    sum.lanes[0] = vaddw_s16(sum.lanes[0], vget_low_s16(low));
+    sum.lanes[1] = vaddw_high_s16(sum.lanes[1], low);
+    sum.lanes[2] = vaddw_s16(sum.lanes[2], vget_low_s16(high));
+    sum.lanes[3] = vaddw_high_s16(sum.lanes[3], high);
   }
   return sum;
 }
@@ -383,9 +396,9 @@ const KernelTable kNeonKernels = {
     multiply_rows<Floats>,
     hadamard<Floats>,
     level_sums<Floats>,
-    multiply_int16<Integers>,
+    multiply_int8<Integers>,
     decide_signs<Floats>,
-    next_flip<Floats>,
+    next_flip<Shorts>,
 };
 
 }  // namespace bitindex

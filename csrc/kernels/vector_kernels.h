@@ -73,7 +73,7 @@ void add_positions(const uint8_t* blocks, size_t n_bytes, const uint8_t* table,
   }
 }
 
-// words_capacity: how many positions 16 bits can add up.
+// words_capacity: how many positions 16 bits can add up, an even number.
 template <class Bytes, size_t kBlocks, size_t kTogether>
 void sum_blocks(const uint8_t* blocks, size_t n_bytes, const uint8_t* table, size_t words_capacity,
                 uint32_t least, uint32_t* sums, uint8_t* passed) noexcept {
@@ -83,12 +83,12 @@ void sum_blocks(const uint8_t* blocks, size_t n_bytes, const uint8_t* table, siz
     typename Bytes::Sums sums_u16[kBlocks];
     for (size_t b = 0; b < kBlocks; ++b) sums_u16[b].clear();
     size_t c = begin;
-    for (; (end - c) % kStep != 0; ++c)
-      add_positions<Bytes, kBlocks, 1>(blocks + 2 * Bytes::kRows * c, n_bytes, table + 32 * c,
-                                       sums_u16);
-    for (; c < end; c += kStep)
+    for (; c + kStep <= end; c += kStep)
       add_positions<Bytes, kBlocks, kTogether>(blocks + 2 * Bytes::kRows * c, n_bytes,
                                                table + 32 * c, sums_u16);
+    if (kStep > 1 && c < end)
+      add_positions<Bytes, kBlocks, 1>(blocks + 2 * Bytes::kRows * c, n_bytes, table + 32 * c,
+                                       sums_u16);
     for (size_t b = 0; b < kBlocks; ++b) {
       // Sums of several parts are too rare to test.
       passed[b] = n_bytes > words_capacity || sums_u16[b].any_at_least(least);
@@ -121,18 +121,17 @@ void sum_all_blocks(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, cons
 
 template <class Bytes>
 void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const uint8_t* table,
-                uint32_t max_pair, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept {
+                LargestSums largest, uint32_t least, uint32_t* sums, uint8_t* passed) noexcept {
   if (n_bytes == 0) {
     for (size_t i = 0; i < n_blocks * Bytes::kRows; ++i) sums[i] = 0;
     for (size_t b = 0; b < n_blocks; ++b) passed[b] = 1;
     return;
   }
-  if (max_pair == 0) max_pair = 1;
-  const size_t together = 255 / max_pair;  // positions that 8 bits can add up
-  const auto sum = together >= 2   ? sum_all_blocks<Bytes, 2>
-                   : together == 1 ? sum_all_blocks<Bytes, 1>
-                                   : sum_all_blocks<Bytes, 0>;
-  sum(blocks, n_blocks, n_bytes, table, 65535 / max_pair, least, sums, passed);
+  const auto sum = largest.two_bytes <= 255 ? sum_all_blocks<Bytes, 2>
+                   : largest.byte <= 255    ? sum_all_blocks<Bytes, 1>
+                                            : sum_all_blocks<Bytes, 0>;
+  const size_t most = largest.two_bytes > 0 ? largest.two_bytes : 1;
+  sum(blocks, n_blocks, n_bytes, table, 2 * (65535 / most), least, sums, passed);
 }
 
 template <class Floats, bool kScale, bool kOffset>

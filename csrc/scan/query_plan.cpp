@@ -10,20 +10,24 @@ namespace {
 // Slicing rows costs as much as counting them for two queries (docs/decisions/scan.md).
 constexpr size_t kMinSlicedQueries = 3;
 constexpr size_t kQueriesPerTask = 64;
+constexpr size_t kBatchTableBytes = size_t{16} << 20;
 
-Method choose_method(const Score& score, size_t n_queries) {
+// Slices for queries that plan each for itself save at most a sixth on AVX2, and nothing on AVX-512
+// (docs/decisions/ivf.md).
+Method choose_method(const Score& score, size_t n_queries, bool look_together) {
   if (score.bit_counts() == nullptr) return Method::kTables;
-  if (n_queries < kMinSlicedQueries) return Method::kRows;
+  if (n_queries < kMinSlicedQueries || !look_together) return Method::kRows;
   return score.bounds_sums() ? Method::kSlices : Method::kTables;
 }
 
 }  // namespace
 
-QueryPlan::QueryPlan(const Scan& scan, const Score& score, size_t first_query, size_t n_queries)
+QueryPlan::QueryPlan(const Scan& scan, const Score& score, size_t first_query, size_t n_queries,
+                     bool look_together)
     : score_(score),
       first_query_(first_query),
       n_queries_(n_queries),
-      method_(choose_method(score, n_queries)),
+      method_(choose_method(score, n_queries, look_together)),
       table_bytes_(32 * scan.store.column(0).width()) {
   if (method_ == Method::kRows) return;
   constexpr size_t kGroup = SliceGroup::kMaxQueries;
@@ -42,6 +46,11 @@ QueryPlan::QueryPlan(const Scan& scan, const Score& score, size_t first_query, s
                       SliceGroup(scan.kernels, *score.bit_counts(), first_query + q,
                                  std::min(kGroup, n_queries - q));
             });
+}
+
+size_t QueryPlan::most_queries(size_t n_bytes) noexcept {
+  constexpr size_t kGroup = SliceGroup::kMaxQueries;
+  return std::max<size_t>(1, kBatchTableBytes / (32 * n_bytes) / kGroup) * kGroup;
 }
 
 size_t QueryPlan::bytes_per_query() const noexcept {

@@ -17,7 +17,12 @@ enum class Method {
 
 class QueryPlan {
  public:
-  QueryPlan(const Scan& scan, const Score& score, size_t first_query, size_t n_queries);
+  // `look_together`: all queries look at the same rows, so that they can share slices of these.
+  QueryPlan(const Scan& scan, const Score& score, size_t first_query, size_t n_queries,
+            bool look_together = true);
+
+  // So many queries of codes of n_bytes are planned together, because of the memory.
+  static size_t most_queries(size_t n_bytes) noexcept;
 
   const Score& score() const noexcept { return score_; }
   Method method() const noexcept { return method_; }

@@ -4,22 +4,11 @@
 #include <bitset>
 #include <cstring>
 
-#if defined(_MSC_VER)
-#include <intrin.h>
-#endif
+#include "codes/lowest_bit.h"
+#include "codes/random.h"
 
 namespace bitindex {
 namespace {
-
-int lowest_bit(uint64_t word) noexcept {
-#if defined(_MSC_VER)
-  unsigned long index;
-  _BitScanForward64(&index, word);
-  return static_cast<int>(index);
-#else
-  return __builtin_ctzll(word);
-#endif
-}
 
 size_t count_bits(uint64_t word) noexcept { return std::bitset<64>(word).count(); }
 
@@ -27,14 +16,6 @@ std::vector<uint64_t> all_rows(size_t n_rows) {
   std::vector<uint64_t> words(n_rows / 64 + 1, ~uint64_t{0});
   words.back() = (uint64_t{1} << (n_rows % 64)) - 1;
   return words;
-}
-
-// SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
-uint64_t next_random(uint64_t& state) noexcept {
-  uint64_t x = state += 0x9e3779b97f4a7c15u;
-  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-  return x ^ x >> 31;
 }
 
 // Bit i is set where byte i is not 0.
@@ -84,6 +65,17 @@ RowFilter RowFilter::sample(size_t n_rows) const {
   for (uint64_t& word : result.words_) {
     for (size_t share = kSampleShare; share > 1; share /= 2) word &= next_random(random);
     result.n_allowed_ += count_bits(word);
+  }
+  return result;
+}
+
+RowFilter RowFilter::only(const std::vector<uint32_t>& rows, size_t n_rows) const {
+  RowFilter result;
+  result.words_.assign(n_rows / 64 + 1, 0);
+  for (const uint32_t row : rows) {
+    if (!allows_all() && !allows(row)) continue;
+    result.allow(row);
+    ++result.n_allowed_;
   }
   return result;
 }

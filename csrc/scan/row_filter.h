@@ -29,6 +29,9 @@ class RowFilter {
   static constexpr size_t kSampleShare = 32;
   RowFilter sample(size_t n_rows) const;
 
+  // Of these rows, which are below n_rows, those that are allowed.
+  RowFilter only(const std::vector<uint32_t>& rows, size_t n_rows) const;
+
   // Whether every row is allowed; then nothing else here may be asked.
   bool allows_all() const noexcept { return words_.empty(); }
   size_t n_allowed() const noexcept { return n_allowed_; }

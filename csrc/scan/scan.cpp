@@ -5,12 +5,12 @@
 
 #include "scan/thread_pool.h"
 #include "scan/tile.h"
+#include "scan/within.h"
 
 namespace bitindex {
 namespace {
 
-// What a batch of queries needs is made together; that of a group stays near the CPU.
-constexpr size_t kBatchTableBytes = size_t{16} << 20;
+// What a group of queries needs stays near the CPU.
 constexpr size_t kGroupBytes = size_t{320} << 10;
 constexpr size_t kMinGuessedK = 64;
 // Fewer bytes of codes, or fewer for each of several queries, are not worth a task of their own: a
@@ -18,21 +18,6 @@ constexpr size_t kMinGuessedK = 64;
 constexpr size_t kMinRangeBytes = size_t{1} << 20;
 constexpr size_t kMinRangeBytesOfMany = size_t{1} << 16;
 constexpr size_t kTasksPerThread = 4;  // evens out threads of unequal speed
-
-// Rows within a fixed distance: nothing to select.
-class Within {
- public:
-  explicit Within(float radius) : radius_(radius) {}
-  float limit() const noexcept { return radius_; }
-  void push(float key, uint32_t row) {
-    if (key <= radius_) candidates_.emplace_back(key, row);
-  }
-  std::vector<Candidate> take() { return std::move(candidates_); }
-
- private:
-  float radius_;
-  std::vector<Candidate> candidates_;
-};
 
 struct Cut {
   size_t group_queries;  // queries of a task
@@ -63,7 +48,9 @@ template <class Make, class Add>
 void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
   using Collector = decltype(make(size_t{0}, size_t{0}, size_t{0}));
   const size_t n_batch = plan.n_queries();
-  const size_t n_rows = scan.store.n_rows();
+  const size_t first_row = scan.rows.first;
+  const size_t end_row = std::min(scan.rows.last, scan.store.n_rows());
+  const size_t n_rows = end_row - std::min(first_row, end_row);
   const Cut cut = cut_work(plan, n_rows, scan.store.column(0).width(), scan.n_threads);
   const size_t n_groups = (n_batch + cut.group_queries - 1) / cut.group_queries;
   const size_t n_ranges = (n_rows + cut.range_rows - 1) / cut.range_rows;
@@ -73,8 +60,8 @@ void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
     const size_t first_query = task / n_ranges * cut.group_queries;
     const size_t last_query = std::min(n_batch, first_query + cut.group_queries);
     const size_t range = task % n_ranges;
-    size_t row = range * cut.range_rows;
-    const size_t last_row = std::min(n_rows, row + cut.range_rows);
+    size_t row = first_row + range * cut.range_rows;
+    const size_t last_row = std::min(end_row, row + cut.range_rows);
     std::vector<Collector>& collectors = collected[task];
     for (size_t q = first_query; q < last_query; ++q)
       collectors.push_back(make(q, range, last_row - row));
@@ -97,8 +84,7 @@ void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
 template <class Use>
 CandidateLists for_each_batch(const Scan& scan, const Score& score, size_t n_queries, Use use) {
   CandidateLists lists(n_queries);
-  const size_t n_bytes = scan.store.column(0).width();
-  const size_t batch = whole_groups(kBatchTableBytes / (32 * n_bytes));
+  const size_t batch = QueryPlan::most_queries(scan.store.column(0).width());
   for (size_t first = 0; first < n_queries; first += batch) {
     const QueryPlan plan(scan, score, first, std::min(batch, n_queries - first));
     use(plan, lists.data() + first);
@@ -133,7 +119,8 @@ bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
   if (k < kMinGuessedK || scan.filter.n_allowed() < 4 * rank * RowFilter::kSampleShare)
     return false;
   const RowFilter sample = scan.filter.sample(scan.store.n_rows());
-  const Scan sampled = {scan.store, scan.kernels, sample, scan.n_threads, scan.cancel};
+  const Scan sampled = {scan.store, scan.kernels, sample, scan.n_threads, scan.cancel,
+                        scan.rows,  scan.by_offset};
   std::vector<SharedLimit> no_limits(plan.n_queries());
   CandidateLists lists(plan.n_queries());
   find_k_nearest(sampled, plan, rank, no_limits, lists.data());
@@ -144,12 +131,16 @@ bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
 
 }  // namespace
 
-CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
+CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
+                            const float* known_limits) {
   const size_t n_results = std::min(k, scan.filter.n_allowed());
   if (n_results == 0) return CandidateLists(n_queries);
   const auto use = [&](const QueryPlan& plan, std::vector<Candidate>* lists) {
     std::vector<SharedLimit> limits(plan.n_queries());
-    const bool guessed = guess_limits(scan, plan, n_results, limits);
+    for (size_t q = 0; known_limits != nullptr && q < limits.size(); ++q)
+      limits[q].publish(known_limits[plan.number_in_score(q)], SharedLimit::kNoRange);
+    const bool guessed =
+        known_limits == nullptr && guess_limits(scan, plan, n_results, limits);
     find_k_nearest(scan, plan, n_results, limits, lists);
     const auto is_short = [&](const std::vector<Candidate>& list) {
       return list.size() < n_results;

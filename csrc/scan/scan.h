@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "codes/row_store.h"
@@ -16,19 +17,30 @@
 
 namespace bitindex {
 
+struct RowRange {
+  size_t first = 0;
+  size_t last = std::numeric_limits<size_t>::max();  // or the end of the rows before that
+
+  size_t size() const noexcept { return last - first; }
+};
+
 struct Scan {
   const RowStore& store;  // column 0 holds the codes
   const KernelTable& kernels;
   const RowFilter& filter;
   size_t n_threads;
   Cancel& cancel;
+  RowRange rows = {};      // others are passed over
+  bool by_offset = false;  // they stand in the order of their offsets (see Score::offsets)
 };
 
 // For each query its candidates, nearest first, ties by smaller id.
 using CandidateLists = std::vector<std::vector<Candidate>>;
 
-// The k nearest allowed rows, or all of them where there are fewer.
-CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k);
+// The k nearest allowed rows, or all of them where there are fewer. With `limits`, those of query q
+// with keys beyond limits[q] may be missing.
+CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
+                            const float* limits = nullptr);
 
 // All allowed rows whose key is at most `radius`.
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius);

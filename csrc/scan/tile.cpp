@@ -53,7 +53,12 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
   sums_.resize(capacity_);
   for (std::vector<uint32_t>& positions : positions_) positions.resize(capacity_ + 16);
-  if (scan.filter.allows_all()) return;
+  if (scan.by_offset) reaches_.resize(plan.n_queries());
+  if (!scan.filter.allows_all()) make_room_to_gather();
+}
+
+void Tile::make_room_to_gather() {
+  if (!listed_.empty()) return;
   listed_.resize(capacity_);
   gathered_codes_.resize(capacity_ * n_bytes_);
   if (score_.scales() != nullptr) gathered_scales_.resize(capacity_);
@@ -79,6 +84,16 @@ bool Tile::load(size_t& first, size_t last) {
   return n_ > 0;
 }
 
+bool Tile::load_listed(const uint32_t*& next, const uint32_t* end) {
+  make_room_to_gather();
+  is_listed_ = true;
+  for (n_ = 0; n_ < capacity_ && next != end; ++next)
+    if (scan_.filter.allows_all() || scan_.filter.allows(*next)) listed_[n_++] = *next;
+  gather(listed_.data());
+  if (n_ > 0) prepare();
+  return n_ > 0;
+}
+
 void Tile::gather(const uint32_t* rows) {
   for (size_t i = 0; i < n_; ++i)
     std::memcpy(gathered_codes_.data() + i * n_bytes_, scan_.store.column(0).row(rows[i]),
@@ -95,6 +110,7 @@ void Tile::gather(const uint32_t* rows) {
 void Tile::prepare() {
   if (score_.bounds_sums() && offsets_ != nullptr)
     least_offset_ = *std::min_element(offsets_, offsets_ + n_);
+  if (scan_.by_offset) most_offset_ = *std::max_element(offsets_, offsets_ + n_);
   if (plan_.method() == Method::kTables)
     scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
   else if (n_ >= min_sliced_rows_)
@@ -106,7 +122,7 @@ void Tile::sum_rows(size_t q, float limit) {
   if (plan_.method() != Method::kTables) return count_bits(query, codes_, n_, sums_.data());
   const int32_t bound = score_.bounds_sums() ? score_.sum_bound(query, limit, least_offset_) : 0;
   scan_.kernels.table_sums(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
-                           plan_.table(q), score_.max_pair(),
+                           plan_.table(q), score_.largest_sums(),
                            static_cast<uint32_t>(std::max(bound, 0)), sums_.data(), passed_.data());
 }
 

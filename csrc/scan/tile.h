@@ -22,13 +22,22 @@ class Tile {
   // Takes the next allowed rows of [first, last) and moves `first` behind them. Returns false when
   // there are none left.
   bool load(size_t& first, size_t last);
+  // Takes the next allowed ones of the rows from `next` on and moves `next` behind them.
+  bool load_listed(const uint32_t*& next, const uint32_t* end);
 
   // Looks at the loaded rows for queries [first_query, last_query) of the batch; collectors[i]
   // belongs to query first_query + i. first_query is the first of a slice group.
   template <class Collector>
   void collect(size_t first_query, size_t last_query, std::vector<Collector>& collectors);
+  // Looks at the loaded rows for some queries that do not look together: collectors[i] belongs to
+  // query queries[i] of the batch.
+  template <class Collector>
+  void collect_each(const uint32_t* queries, size_t n_queries, Collector* collectors) {
+    for (size_t i = 0; i < n_queries; ++i) collect_sums(queries[i], collectors[i]);
+  }
 
  private:
+  void make_room_to_gather();
   void gather(const uint32_t* rows);
   void prepare();
   // The sums of the loaded rows for one query, at least those of rows that may be within the limit.
@@ -46,6 +55,9 @@ class Tile {
   // Whether to count slices for the group of this query.
   template <class Collector>
   bool counts_slices(size_t n_queries, Collector* collectors) const;
+  // Whether an offset of the loaded rows lets one of them be near enough.
+  template <class Collector>
+  bool any_reaches(size_t first_query, size_t n_queries, Collector* collectors);
   // Whether a row of a tile that was not gathered may be returned.
   bool allows(size_t row) const {
     return is_listed_ || scan_.filter.allows_all() || scan_.filter.allows(row);
@@ -70,6 +82,13 @@ class Tile {
   const float* scales_ = nullptr;
   const float* offsets_ = nullptr;
   float least_offset_ = 0.0f;
+  // Where rows stand in the order of their offsets, so that those of a tile are near each other.
+  float most_offset_ = 0.0f;
+  struct Reach {
+    float limit = -1.0f;
+    OffsetRange offsets = {};
+  };
+  std::vector<Reach> reaches_;  // of each query of the plan
   std::vector<uint8_t> gathered_codes_;
   std::vector<uint8_t> passing_codes_;
   std::vector<float> gathered_scales_;
@@ -86,11 +105,24 @@ void Tile::collect(size_t first_query, size_t last_query, std::vector<Collector>
   for (size_t q = first_query; q < last_query; q += kGroup) {
     Collector* group = collectors.data() + (q - first_query);
     const size_t n_here = std::min(kGroup, last_query - q);
+    if (scan_.by_offset && !any_reaches(q, n_here, group)) continue;
     if (counts_slices(n_here, group))
       collect_slices(q, group);
     else
       for (size_t i = 0; i < n_here; ++i) collect_sums(q + i, group[i]);
   }
+}
+
+template <class Collector>
+bool Tile::any_reaches(size_t first_query, size_t n_queries, Collector* collectors) {
+  for (size_t i = 0; i < n_queries; ++i) {
+    Reach& reach = reaches_[first_query + i];
+    const float limit = collectors[i].limit();
+    if (limit != reach.limit)
+      reach = {limit, score_.offsets_within(plan_.number_in_score(first_query + i), limit)};
+    if (reach.offsets.least <= most_offset_ && reach.offsets.most >= least_offset_) return true;
+  }
+  return false;
 }
 
 template <class Collector>

@@ -51,20 +51,22 @@ class NearerFirst {
 
 class TopK {
  public:
-  // For a range of the rows that `shared` is about.
-  TopK(size_t k, const NearerFirst& nearer_first, SharedLimit& shared, size_t range)
+  // For a range of the rows that `shared` is about. `ascending`: rows come in ascending order.
+  TopK(size_t k, const NearerFirst& nearer_first, SharedLimit& shared, size_t range,
+       bool ascending = true)
       : k_(k),
         capacity_(std::max(2 * k, kMinCapacity)),
         nearer_first_(nearer_first),
+        ties_by_row_(ascending && nearer_first.by_row()),
         shared_(&shared),
         range_(static_cast<uint32_t>(range)) {
     candidates_.reserve(std::min(capacity_, kMaxReserved));
   }
 
-  // No row with a larger key can be among the k nearest. Rows must come in ascending order: where
-  // ids ascend with them, a later row with the key of the k-th nearest is too late.
+  // No row with a larger key can be among the k nearest. Where rows come in ascending order and ids
+  // ascend with them, a later row with the key of the k-th nearest is too late.
   float limit() noexcept {
-    limit_ = std::min(limit_, shared_->limit(range_, nearer_first_.by_row()));
+    limit_ = std::min(limit_, shared_->limit(range_, ties_by_row_));
     return limit_;
   }
 
@@ -89,13 +91,14 @@ class TopK {
     candidates_.resize(k_);
     const float key = std::max_element(candidates_.begin(), candidates_.end())->key();
     const float infinity = std::numeric_limits<float>::infinity();
-    limit_ = nearer_first_.by_row() ? std::nextafter(key, -infinity) : key;
+    limit_ = ties_by_row_ ? std::nextafter(key, -infinity) : key;
     shared_->publish(key, range_);
   }
 
   size_t k_;
   size_t capacity_;
   NearerFirst nearer_first_;
+  bool ties_by_row_;
   SharedLimit* shared_;
   uint32_t range_;
   float limit_ = std::numeric_limits<float>::infinity();

@@ -9,8 +9,8 @@ namespace bitindex {
 namespace {
 
 // The step with which tables are exact: where all n weights are whole multiples of the smallest,
-// and no byte needs more than max_sum such steps. Otherwise 0. Levels that are scaled to a query's
-// length are off by some roundings; of other weights not all come as near.
+// and no two bytes need more than max_sum such steps. Otherwise 0. Levels that are scaled to a
+// query's length are off by some roundings; of other weights not all come as near.
 float exact_step(const float* weights, size_t n, float largest, uint32_t max_sum) {
   float unit = std::numeric_limits<float>::infinity();
   for (size_t j = 0; j < n; ++j)
@@ -41,18 +41,17 @@ WeightScore::WeightScore(const float* weights, size_t n_queries, const CodeLayou
   for (size_t q = 0; q < n_queries; ++q) {
     float largest = 0.0f;
     double total = 0.0;
-    for (size_t c = 0; c < layout_.n_bytes(); ++c) {
+    for (size_t first = 0; first < 2 * layout_.n_bytes(); first += kNibblesTogether) {
       float sum = 0.0f;
-      for (const size_t position : {2 * c, 2 * c + 1})
+      for (size_t position = first; position < first + kNibblesTogether; ++position)
         for (const float w : nibble(q, position).weights) sum += std::fabs(w);
       largest = std::max(largest, 2.0f * sum);
       total += sum;
     }
-    // Both entries of a pair may be rounded up, by 1/2 each. The step is never too short, so that
+    // Each of the entries may be rounded up, by 1/2. The step is never too short, so that
     // this is all, even where weights are denormal.
-    const float exact =
-        exact_step(weights_ + q * layout_.n_bits, layout_.n_bits, largest, kMaxPair);
-    const float step = std::nextafter(largest / (kMaxPair - 1), largest);
+    const float exact = exact_step(weights_ + q * layout_.n_bits, layout_.n_bits, largest, kMaxSum);
+    const float step = std::nextafter(largest / (kMaxSum - kNibblesTogether / 2), largest);
     alpha_[q] = largest > 0.0f ? -(exact > 0.0f ? exact : step) : 0.0f;
     // Entry 0 of a nibble stands for -sum |w_j|, so -S = total - step * sum.
     gamma_[q] = static_cast<float>(total);

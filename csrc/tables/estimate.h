@@ -54,10 +54,10 @@ class EstimateScore : public Score {
   EstimateTerms terms_;
 };
 
-// A float query: any weights w, quantized with one step per query so that the two entries of a byte
-// add up to at most 127, and a scan can add two such pairs in 8 bits:
-// |error of S| <= step / 2 * n_nibbles with step = max over bytes of 2 * sum |w_j| / 126. Weights
-// that are small whole multiples of one number, as levels are, have exact tables.
+// A float query: any weights w, quantized with one step per query so that the entries of two
+// neighbouring bytes add up to at most 255, and a scan can add them in 8 bits:
+// |error of S| <= step / 2 * n_nibbles with step = max over two bytes of 2 * sum |w_j| / 253.
+// Weights that are small whole multiples of one number, as levels are, have exact tables.
 class WeightScore : public EstimateScore {
  public:
   // weights: n_queries rows of n_bits floats, in the order of the bits.
@@ -66,10 +66,11 @@ class WeightScore : public EstimateScore {
 
   int32_t sum_bound(size_t q, float limit, float least_offset) const override;
   void write_table(size_t q, uint8_t* table) const override;
-  uint32_t max_pair() const override { return kMaxPair; }
+  LargestSums largest_sums() const override { return {kMaxSum, kMaxSum}; }
 
  private:
-  static constexpr uint32_t kMaxPair = 127;
+  static constexpr uint32_t kMaxSum = 255;
+  static constexpr uint32_t kNibblesTogether = 4;
 
   // The weights of the four bits of a nibble, lowest bit first.
   struct Nibble {
@@ -90,7 +91,7 @@ class SignScore : public EstimateScore {
   const BitCounts* bit_counts() const override { return &bits_; }
   int32_t sum_bound(size_t q, float limit, float least_offset) const override;
   void write_table(size_t q, uint8_t* table) const override;
-  uint32_t max_pair() const override { return 2 * 4; }
+  LargestSums largest_sums() const override { return {8, 16}; }
 
  private:
   BitCounts bits_;

@@ -65,8 +65,9 @@ LevelScore::LevelScore(size_t n_level_bits, const CodeLayout& layout, const uint
 //           more than 4 + 2 + 1 + 4 + 2 + 1 + 4 + 2 = 20, times 7; of 4 none more than 11, times 7
 //   B = 4   two dimensions of 15 * (8 + 4 + 2 + 1) = 225; one in a nibble
 // So every entry fits 8 bits.
-uint32_t LevelScore::max_pair() const {
-  return n_level_bits_ == 2 ? 36 : n_level_bits_ == 3 ? 140 : 450;
+LargestSums LevelScore::largest_sums() const {
+  const uint32_t byte = n_level_bits_ == 2 ? 36 : n_level_bits_ == 3 ? 140 : 450;
+  return {byte, 2 * byte};
 }
 
 // An entry is the sum of |w| over the bits of the nibble whose sign is that of w.

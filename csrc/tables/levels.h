@@ -28,7 +28,7 @@ class LevelScore : public Score {
              size_t n_queries, const float* norms);
 
   void write_table(size_t q, uint8_t* table) const override;
-  uint32_t max_pair() const override;
+  LargestSums largest_sums() const override;
   const float* offsets() const override { return norms_; }
   bool bounds_sums() const override { return true; }
   int32_t sum_bound(size_t q, float limit, float least_offset) const override;

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tables/code_layout.h"
+#include "tables/overlap.h"
 #include "tables/score.h"
 
 namespace bitindex {
@@ -21,6 +23,8 @@ struct Metric {
   // A score for packed queries; row_terms as above. All pointers outlive the score.
   std::unique_ptr<Score> (*score)(const KernelTable& kernels, const CodeLayout& layout,
                                   const uint8_t* queries, size_t n_queries, const float* row_terms);
+  // Where it compares sets of bits: how.
+  std::optional<Overlap> overlap = std::nullopt;
 };
 
 // Throws std::invalid_argument, listing the choices.

@@ -5,14 +5,22 @@
 
 namespace bitindex {
 
+float overlap_row_term(Overlap kind, size_t row_size) noexcept {
+  const auto size = static_cast<float>(row_size);
+  return kind == Overlap::kCosine ? std::sqrt(size) : size;
+}
+
+double overlap_row_size(Overlap kind, float term) noexcept {
+  const double x = term;
+  // A root is stored rounded; its square rounds back to the popcount exactly.
+  return kind == Overlap::kCosine ? std::nearbyint(x * x) : x;
+}
+
 void overlap_row_terms(Overlap kind, const KernelTable& kernels, const uint8_t* codes,
                        size_t n_rows, size_t n_bytes, float* terms) {
   std::vector<uint32_t> popcounts(n_rows);
   kernels.popcount_rows(codes, n_rows, n_bytes, popcounts.data());
-  for (size_t i = 0; i < n_rows; ++i) {
-    terms[i] = static_cast<float>(popcounts[i]);
-    if (kind == Overlap::kCosine) terms[i] = std::sqrt(terms[i]);
-  }
+  for (size_t i = 0; i < n_rows; ++i) terms[i] = overlap_row_term(kind, popcounts[i]);
 }
 
 OverlapScore::OverlapScore(Overlap kind, const KernelTable& kernels, const uint8_t* queries,
@@ -22,17 +30,50 @@ OverlapScore::OverlapScore(Overlap kind, const KernelTable& kernels, const uint8
 }
 
 float OverlapScore::key(size_t q, uint32_t sum, size_t row) const {
+  return key_of(q, sum, overlap_row_size(kind_, row_terms_[row]));
+}
+
+float OverlapScore::key_of(size_t q, uint32_t sum, double row_size) const {
   const double a = query_sizes_[q];
   if (kind_ == Overlap::kCosine) {
-    // The root is stored rounded; its square rounds back to the popcount exactly.
-    const double b = std::nearbyint(static_cast<double>(row_terms_[row]) * row_terms_[row]);
-    if (a == 0 || b == 0) return a == b ? 0.0f : 1.0f;
-    return static_cast<float>(1.0 - sum / std::sqrt(a * b));
+    if (a == 0 || row_size == 0) return a == row_size ? 0.0f : 1.0f;
+    return static_cast<float>(1.0 - sum / std::sqrt(a * row_size));
   }
-  const double both = a + row_terms_[row];
+  const double both = a + row_size;
   const double whole = kind_ == Overlap::kJaccard ? both - sum : both;
   // Both counts are exact in float, so this is the quotient rounded once.
   return whole == 0 ? 0.0f : static_cast<float>(both - 2.0 * sum) / static_cast<float>(whole);
+}
+
+float OverlapScore::least_key(size_t q, size_t row_size) const {
+  const auto most_common = static_cast<uint32_t>(std::min(row_size, query_size(q)));
+  return key_of(q, most_common, static_cast<double>(row_size));
+}
+
+std::pair<size_t, size_t> OverlapScore::sizes_within(size_t q, float limit) const {
+  // The least key falls up to the popcount of the query and rises from there.
+  size_t low = 0, low_end = query_size(q);
+  while (low < low_end) {
+    const size_t middle = (low + low_end) / 2;
+    if (least_key(q, middle) <= limit)
+      low_end = middle;
+    else
+      low = middle + 1;
+  }
+  size_t high = query_size(q), high_end = 8 * bits_.n_bytes;
+  while (high < high_end) {
+    const size_t middle = (high + high_end + 1) / 2;
+    if (least_key(q, middle) <= limit)
+      high = middle;
+    else
+      high_end = middle - 1;
+  }
+  return {low, high};
+}
+
+OffsetRange OverlapScore::offsets_within(size_t q, float limit) const {
+  const auto [low, high] = sizes_within(q, limit);
+  return {overlap_row_term(kind_, low), overlap_row_term(kind_, high)};
 }
 
 // distance <= t, solved for the overlap: s >= c (|a| + |b|), for cosine s >= c sqrt|a| sqrt|b|.

@@ -8,6 +8,7 @@
 // Two empty sets are equal: distance 0. One empty set is at distance 1 from all others.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "tables/score.h"
@@ -16,7 +17,10 @@ namespace bitindex {
 
 enum class Overlap { kJaccard, kDice, kCosine };
 
-// The number kept beside each row: its popcount, for cosine the square root of that.
+// The number kept beside each row of this popcount: the same, for cosine the square root of it.
+float overlap_row_term(Overlap kind, size_t row_size) noexcept;
+// The popcount from that number.
+double overlap_row_size(Overlap kind, float term) noexcept;
 void overlap_row_terms(Overlap kind, const KernelTable& kernels, const uint8_t* codes,
                        size_t n_rows, size_t n_bytes, float* terms);
 
@@ -32,7 +36,17 @@ class OverlapScore : public Score {
   RowTest row_test(size_t q, float limit) const override;
   float key(size_t q, uint32_t sum, size_t row) const override;
 
+  OffsetRange offsets_within(size_t q, float limit) const override;
+
+  size_t query_size(size_t q) const noexcept { return query_sizes_[q]; }
+  // No row of this popcount has a smaller key.
+  float least_key(size_t q, size_t row_size) const;
+  // Rows of other popcounts have larger keys: the first and the last.
+  std::pair<size_t, size_t> sizes_within(size_t q, float limit) const;
+
  private:
+  float key_of(size_t q, uint32_t sum, double row_size) const;
+
   Overlap kind_;
   BitCounts bits_;
   const float* row_terms_;

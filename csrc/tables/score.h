@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "kernels/kernel_table.h"
 
@@ -29,6 +30,11 @@ inline int32_t whole_bits(float x) {
   return x < static_cast<float>(kAnyNumberOfBits) ? static_cast<int32_t>(x) : kAnyNumberOfBits;
 }
 
+struct OffsetRange {
+  float least = -std::numeric_limits<float>::infinity();
+  float most = std::numeric_limits<float>::infinity();
+};
+
 class Score {
  public:
   virtual ~Score() = default;
@@ -46,15 +52,20 @@ class Score {
   // Whether that says anything, so that most rows are told apart by their sum alone.
   virtual bool bounds_sums() const { return bit_counts() != nullptr; }
 
-  // The 32 * n_bytes table entries of query q (see KernelTable::table_sums), and the largest sum of
-  // two entries of one byte position over all queries. Needed where sums are not bounded by numbers
-  // of bits.
+  // The 32 * n_bytes table entries of query q (see KernelTable::table_sums), and the largest sums
+  // of entries over all queries. Needed where sums are not bounded by numbers of bits.
   virtual void write_table(size_t q, uint8_t* table) const { (void)q, (void)table; }
-  virtual uint32_t max_pair() const { return 0; }
+  virtual LargestSums largest_sums() const { return {0, 0}; }
 
   // The numbers stored beside each row that the key depends on, or null.
   virtual const float* scales() const { return nullptr; }
   virtual const float* offsets() const { return nullptr; }
+
+  // Only rows with offsets in this range can have key(q, ...) <= limit.
+  virtual OffsetRange offsets_within(size_t q, float limit) const {
+    (void)q, (void)limit;
+    return {};
+  }
 
   // A test that every row with key(q, ...) <= limit passes, and few others. Its pointers are unset.
   virtual RowTest row_test(size_t q, float limit) const = 0;

@@ -12,7 +12,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <new>
 #include <utility>
@@ -28,6 +27,7 @@ extern const KernelTable KERNELS;
 namespace {
 
 using bitindex::KernelTable;
+using bitindex::LargestSums;
 const KernelTable& tested = bitindex::KERNELS;
 const KernelTable& expected = bitindex::kGenericKernels;
 
@@ -116,7 +116,7 @@ struct Free {
 };
 
 std::vector<uint32_t> sums_of(const KernelTable& kernels, Exact<uint8_t>& rows, size_t n_rows,
-                              size_t n_bytes, Exact<uint8_t>& table, uint32_t max_pair) {
+                              size_t n_bytes, Exact<uint8_t>& table, LargestSums largest) {
   const size_t n_blocks = (n_rows + kernels.block_rows - 1) / kernels.block_rows;
   const size_t size = 2 * n_bytes * n_blocks * kernels.block_rows;
   const std::unique_ptr<uint8_t, Free> blocks(
@@ -125,11 +125,11 @@ std::vector<uint32_t> sums_of(const KernelTable& kernels, Exact<uint8_t>& rows, 
   kernels.transpose_rows(rows.data(), n_rows, n_bytes, blocks.get());
   Exact<uint32_t> sums(n_blocks * kernels.block_rows);
   Exact<uint8_t> passed(n_blocks);
-  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, 0, sums.data(),
+  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), largest, 0, sums.data(),
                      passed.data());
   const std::vector<uint32_t> all(sums.data(), sums.data() + sums.size());
   const uint32_t least = all.empty() ? 0 : all[random_bits() % all.size()] + random_bits() % 2;
-  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), max_pair, least, sums.data(),
+  kernels.table_sums(blocks.get(), n_blocks, n_bytes, table.data(), largest, least, sums.data(),
                      passed.data());
   for (size_t i = 0; i < all.size(); ++i)
     check(passed[i / kernels.block_rows] != 0 ? sums[i] == all[i] : all[i] < least,
@@ -147,16 +147,19 @@ void check_table_sums(size_t n_rows, size_t n_bytes, Content content) {
   const size_t offset = random_bits() % 9;
   Exact<uint8_t> rows(n_rows * n_bytes, offset);
   fill(rows, content);
-  for (const uint32_t max_pair : {0u, 1u, 8u, 126u, 127u, 128u, 255u, 256u, 509u, 510u}) {
+  constexpr LargestSums kLargest[] = {{0, 0},     {1, 2},     {8, 16},    {127, 254}, {200, 255},
+                                      {255, 255}, {128, 256}, {255, 510}, {256, 512}, {510, 1020}};
+  for (const LargestSums& largest : kLargest) {
     Exact<uint8_t> table(32 * n_bytes, offset / 2);
     const bool extreme = random_bits() % 2;
     for (size_t i = 0; i < table.size(); ++i) {
-      const uint32_t most = i / 16 % 2 ? max_pair / 2 : max_pair - max_pair / 2;
+      const uint32_t byte = i / 32 % 2 == 0 ? largest.byte : largest.two_bytes - largest.byte;
+      const uint32_t most = i / 16 % 2 ? byte / 2 : byte - byte / 2;
       table[i] = static_cast<uint8_t>(extreme ? most : random_bits() % (most + 1));
     }
-    check(sums_of(tested, rows, n_rows, n_bytes, table, max_pair) ==
-              sums_of(expected, rows, n_rows, n_bytes, table, max_pair),
-          "table_sums", n_rows, n_bytes, max_pair);
+    check(sums_of(tested, rows, n_rows, n_bytes, table, largest) ==
+              sums_of(expected, rows, n_rows, n_bytes, table, largest),
+          "table_sums", n_rows, n_bytes, largest.byte);
   }
 }
 
@@ -297,18 +300,20 @@ void check_multiply(size_t n_rows, size_t n_dims, size_t n_panels) {
   }
 }
 
-void check_multiply_int16(size_t n_rows, size_t n_pairs, size_t n_panels) {
-  const size_t row_stride = 2 * n_pairs + random_bits() % 3;
-  Exact<int16_t> rows(n_rows * row_stride, random_bits() % 5);
-  Exact<int16_t> matrix(n_panels * n_pairs * 32, random_bits() % 5);
-  const auto draw = [] { return static_cast<int16_t>(random_bits() % 8001 - 4000); };
-  for (size_t i = 0; i < rows.size(); ++i) rows[i] = draw();
-  for (size_t i = 0; i < matrix.size(); ++i) matrix[i] = draw();
+void check_multiply_int8(size_t n_rows, size_t n_quads, size_t n_panels) {
+  const size_t row_stride = 4 * n_quads + random_bits() % 3;
+  Exact<uint8_t> rows(n_rows * row_stride, random_bits() % 5);
+  Exact<int8_t> matrix(n_panels * n_quads * 64, random_bits() % 5);
+  Exact<int32_t> starts(16 * n_panels);
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = random_bits() % 128;
+  for (size_t i = 0; i < matrix.size(); ++i)
+    matrix[i] = static_cast<int8_t>(static_cast<int>(random_bits() % 255) - 127);
+  for (size_t i = 0; i < starts.size(); ++i) starts[i] = static_cast<int32_t>(random_bits() >> 8);
   Exact<int32_t> a(n_rows * 16 * n_panels), b(a.size());
   for (const auto& [kernels, sums] : {std::pair(&tested, &a), std::pair(&expected, &b)})
-    kernels->multiply_int16(rows.data(), n_rows, row_stride, n_pairs, matrix.data(), n_panels,
-                            32 * n_pairs, sums->data());
-  check(std::equal(a.data(), a.data() + a.size(), b.data()), "multiply_int16", n_rows, n_pairs,
+    kernels->multiply_int8(rows.data(), n_rows, row_stride, n_quads, matrix.data(), n_panels,
+                           64 * n_quads, starts.data(), sums->data());
+  check(std::equal(a.data(), a.data() + a.size(), b.data()), "multiply_int8", n_rows, n_quads,
         n_panels);
 }
 
@@ -317,23 +322,28 @@ void check_decide_signs(size_t n_rows) {
   Exact<float> evidence(n_rows * stride, random_bits() % 5), feedback(256, random_bits() % 5);
   for (size_t i = 0; i < evidence.size(); ++i) evidence[i] = random_float();
   for (size_t i = 0; i < feedback.size(); ++i) feedback[i] = random_float();
-  Exact<int16_t> a(n_rows * 16), b(a.size());
+  Exact<uint8_t> a(n_rows * 16), b(a.size());
   tested.decide_signs(evidence.data(), n_rows, stride, feedback.data(), a.data(), 16);
   expected.decide_signs(evidence.data(), n_rows, stride, feedback.data(), b.data(), 16);
   check(std::equal(a.data(), a.data() + a.size(), b.data()), "decide_signs", n_rows, stride, 0);
 }
 
 void check_next_flip(size_t n) {
-  Exact<float> row(n, random_bits() % 5), along(n, random_bits() % 5);
-  Exact<float> a(n, random_bits() % 5), b(n);
+  const auto draw = [] { return static_cast<int16_t>(random_bits()); };
+  Exact<int16_t> row(n, random_bits() % 5), signs(n, random_bits() % 5), pulls(n, 1);
+  Exact<int16_t> a(n, random_bits() % 5), b(n);
   for (size_t i = 0; i < n; ++i) {
-    row[i] = random_float(), along[i] = random_float() / 3.0f;
-    a[i] = b[i] = random_bits() % 4 == 0 ? std::numeric_limits<float>::infinity() : random_float();
+    row[i] = draw(), pulls[i] = draw(), a[i] = b[i] = draw();
+    signs[i] = static_cast<int16_t>(draw() >> 15);
   }
-  const bitindex::FlipUpdate update = {row.data(), n % 32 == 0 ? 1.0f : -1.0f, random_float()};
-  const size_t best = tested.next_flip(update, along.data(), n, a.data());
-  check(best == expected.next_flip(update, along.data(), n, b.data()), "next_flip", n, best, 0);
-  check(same_bits(a, b), "costs of next_flip", n, 0, 0);
+  for (const int16_t factor : {int16_t{0}, int16_t{32767}, int16_t{-9999}}) {
+    const bitindex::FlipUpdate update = {row.data(), signs[n / 2], factor};
+    const auto first = tested.next_flip(update, signs.data(), pulls.data(), n, a.data());
+    const auto second = expected.next_flip(update, signs.data(), pulls.data(), n, b.data());
+    check(first.bit == second.bit && first.cost == second.cost, "next_flip", n, first.bit,
+          second.bit);
+    check(std::equal(a.data(), a.data() + n, b.data()), "costs of next_flip", n, 0, 0);
+  }
 }
 
 void check_hadamard(size_t n_dims) {
@@ -375,9 +385,9 @@ int main() {
         check_slices(n_bytes * 37 % 700, n_bytes, static_cast<Content>(content));
     check_all_vectors(n_bytes);
     check_multiply(n_bytes % 15, n_bytes, n_bytes % 9);
-    check_multiply_int16(n_bytes % 15, n_bytes, n_bytes % 9);
+    check_multiply_int8(n_bytes % 15, n_bytes, n_bytes % 9);
     check_decide_signs(n_bytes % 37);
-    check_next_flip(16 * n_bytes);
+    check_next_flip(32 * (n_bytes + 1));
     check_hadamard(n_bytes);
     check_level_sums(n_bytes);
   }

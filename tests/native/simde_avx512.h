@@ -12,6 +12,7 @@
 
 using __mmask8 = uint8_t;
 using __mmask16 = uint16_t;
+using __mmask32 = uint32_t;
 using __mmask64 = uint64_t;
 
 namespace simde_missing {
@@ -99,11 +100,17 @@ inline __m256 _mm512_extractf32x8_ps(__m512 x, int half) {
   return simde_missing::copy<simde_missing::Lanes<__m256, 2>>(x).lane[half];
 }
 
-inline float _mm512_reduce_min_ps(__m512 x) {
-  const auto lanes = simde_missing::copy<simde_missing::Lanes<float, 16>>(x);
-  float least = lanes.lane[0];
-  for (int i = 1; i < 16; ++i) least = lanes.lane[i] < least ? lanes.lane[i] : least;
-  return least;
+inline __mmask32 _mm512_cmpgt_epi16_mask(__m512i a, __m512i b) {
+  const auto from_a = simde_missing::copy<simde_missing::Lanes<int16_t, 32>>(a);
+  const auto from_b = simde_missing::copy<simde_missing::Lanes<int16_t, 32>>(b);
+  __mmask32 mask = 0;
+  for (int i = 0; i < 32; ++i)
+    if (from_a.lane[i] > from_b.lane[i]) mask |= __mmask32{1} << i;
+  return mask;
+}
+
+inline __mmask32 _mm512_cmpeq_epi16_mask(__m512i a, __m512i b) {
+  return ~(_mm512_cmpgt_epi16_mask(a, b) | _mm512_cmpgt_epi16_mask(b, a));
 }
 
 inline int _mm_popcnt_u32(uint32_t x) {

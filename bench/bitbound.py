@@ -1,0 +1,162 @@
+"""How much of a Tanimoto search do the numbers of bits save, beside a plain scan and FPSim2?"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import (
+    Columns,
+    Contestant,
+    add_turns,
+    check_equal,
+    peer,
+    positive,
+    quotient,
+    rates_in_turns,
+    ratio_text,
+    spread,
+    thread_counts,
+    versions,
+    write_results,
+)
+from fingerprints import (
+    N_BITS,
+    Packed,
+    draw_fingerprints,
+    fpsim2_engine,
+    multiply,
+    rdkit_fingerprints,
+    read_fingerprints,
+)
+
+import bitindex as bi
+
+SEARCHES = ("top 1", "top 10", ">= 0.7", ">= 0.8", ">= 0.9")
+BATCH = 1024
+N_ALONE = 8  # FPSim2 takes one query at a time
+N_DRAWN = 40_000
+
+fpsim2 = peer("FPSim2", "FPSim2")
+data_structs = peer("rdkit.DataStructs", "rdkit")
+
+Found = list[np.ndarray[Any, np.dtype[Any]]]
+
+
+class Library:
+    """The same fingerprints by popcount, as they come, and in FPSim2."""
+
+    def __init__(self, rows: Packed, queries: Packed) -> None:
+        self.queries = queries
+        self.by_popcount = bi.FlatIndex(N_BITS, "jaccard", sort_by="popcount")
+        self.plain = bi.FlatIndex(N_BITS, "jaccard")
+        for index in (self.by_popcount, self.plain):
+            index.add(rows)
+        self.engine = None
+        if fpsim2 is not None and data_structs is not None:
+            self.engine = fpsim2_engine(fpsim2, rows, bi.popcount(rows))
+            self.single = rdkit_fingerprints(data_structs, queries[:N_ALONE])
+
+    def ours(self, index: bi.FlatIndex, search: str, threads: int, queries: Packed) -> Found:
+        kind, size = search.split()
+        if kind == "top":
+            return list(index.search(queries, int(size), threads=threads)[0])
+        lims, distances, _ = index.range_search(queries, 1 - float(size), threads=threads)
+        return np.split(distances, lims[1:-1])
+
+    def alone(self, index: bi.FlatIndex, search: str, threads: int, queries: Packed) -> Found:
+        return [self.ours(index, search, threads, query)[0] for query in queries[:, np.newaxis]]
+
+    def by_fpsim2(self, search: str, threads: int) -> Found:
+        kind, size = search.split()
+        if kind == "top":
+            rows = [self.engine.top_k(q, int(size), 0.0, n_workers=threads) for q in self.single]
+        else:
+            rows = [self.engine.similarity(q, float(size), n_workers=threads) for q in self.single]
+        return [1 - found["coeff"] for found in rows]
+
+
+def measure(library: Library, search: str, mode: str, threads: int, n_turns: int) -> dict[str, Any]:
+    """Compare the results, then time; rates are queries a second."""
+    queries = library.queries if mode == "batch" else library.queries[:N_ALONE]
+    find = library.ours if mode == "batch" else library.alone
+    contestants: dict[str, Contestant] = {
+        "by popcount": (partial(find, library.by_popcount, search, threads, queries), len(queries)),
+        "plain": (partial(find, library.plain, search, threads, queries), len(queries)),
+    }
+    found = find(library.by_popcount, search, threads, queries)
+    for mine, other in zip(found, find(library.plain, search, threads, queries), strict=True):
+        check_equal("bitbound", search, mine, other)
+    if library.engine is not None:
+        theirs = library.by_fpsim2(search, threads)
+        for mine, other in zip(found[:N_ALONE], theirs, strict=True):
+            if len(mine) != len(other) or not np.allclose(mine, other, rtol=0, atol=2e-7):
+                raise SystemExit(f"bitbound: FPSim2 has different results: {search}")
+        contestants["FPSim2"] = partial(library.by_fpsim2, search, threads), N_ALONE
+    rates = rates_in_turns(contestants, n_turns)
+    return {
+        "search": search,
+        "mode": mode,
+        "threads": threads,
+        "n_found": spread([len(distances) for distances in found]),
+        "rates": {name: spread(runs) for name, runs in rates.items()},
+        "ratios": {n: quotient(rates, "by popcount", n) for n in rates if n != "by popcount"},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--codes", type=positive, default=1_000_000, metavar="N")
+    parser.add_argument(
+        "--fingerprints",
+        type=Path,
+        metavar="FILE.npy",
+        help="packed rows of 2,048 bits to use instead of drawn ones",
+    )
+    add_turns(parser)
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(0)
+    if arguments.fingerprints is None:
+        base = draw_fingerprints(rng, min(N_DRAWN, arguments.codes))
+    else:
+        base = read_fingerprints(arguments.fingerprints)
+    rows = multiply(rng, base, arguments.codes)
+    library = Library(rows, rows[rng.permutation(len(rows))[:BATCH]])
+
+    print(f"{len(rows):,} fingerprints of {N_BITS:,} bits, rows by popcount")
+    columns = Columns(
+        *("search", "queries", "threads", "  found", "queries/s"),
+        *(f"{f'times {name}':>20}" for name in ("plain", "FPSim2")),
+    )
+    results = []
+    for threads in thread_counts():
+        for mode in ("batch", "alone"):
+            for search in SEARCHES:
+                row = measure(library, search, mode, threads, arguments.turns)
+                results.append(row)
+                columns.row(
+                    search,
+                    len(library.queries) if mode == "batch" else 1,
+                    threads,
+                    f"{row['n_found']['median']:,.0f}",
+                    f"{row['rates']['by popcount']['median']:,.0f}",
+                    *(
+                        ratio_text(row["ratios"][name]) if name in row["ratios"] else ""
+                        for name in ("plain", "FPSim2")
+                    ),
+                )
+    installed = (("FPSim2", fpsim2), ("rdkit", data_structs))
+    path = write_results(
+        "bitbound",
+        {"codes": len(rows), "distinct": len(base), "turns": arguments.turns},
+        results,
+        **versions(*(package for package, module in installed if module)),
+    )
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    main()

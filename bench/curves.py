@@ -1,0 +1,157 @@
+"""Recall against speed of indexes that look at a part of the rows: what each finds with more and
+more effort, and how fast each is where it finds enough.
+
+Recall counts ties fairly: whatever lies as near as the k-th nearest is right, because an index may
+return any of the rows that tie there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from common import Columns, Spread, quotient, rates_in_turns, ratio_text, spread
+
+Distances = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Searcher:
+    """An index with one number that says how far it looks.
+
+    Attributes
+    ----------
+    search : callable
+        From that number to the distances of the k nearest rows of each query, nearest first,
+        shape (n_queries, k).
+    efforts : sequence of int
+        Ascending numbers to try.
+    facts : dict
+        What a table says of it, such as bytes a vector and seconds to build.
+    """
+
+    search: Callable[[int], Distances]
+    efforts: Sequence[int]
+    facts: dict[str, Any]
+
+
+def recall_of(found: Distances, nearest: Distances) -> float:
+    """Return the share of distances found that are no larger than that of the k-th nearest."""
+    return float((found <= nearest[:, -1:]).mean())
+
+
+def curves(
+    searchers: Mapping[str, Searcher], nearest: Distances, n_turns: int
+) -> list[dict[str, Any]]:
+    """Measure every effort of every searcher, and print it.
+
+    Parameters
+    ----------
+    nearest : ndarray, shape (n_queries, k)
+        Distances of the k nearest rows, by an exact search.
+
+    Returns
+    -------
+    list of dict
+        "method", "effort", "recall", and the spread of "rate", queries a second.
+    """
+    columns = Columns(f"{'method':<24}", "effort", "recall", f"{'queries/s':>26}")
+    rows = []
+    for name, searcher in searchers.items():
+        for effort in searcher.efforts:
+            recall = recall_of(searcher.search(effort), nearest)
+            run = {name: (lambda s=searcher, e=effort: s.search(e), len(nearest))}
+            rate = spread(rates_in_turns(run, n_turns)[name])
+            columns.row(f"{name:<24}", effort, f"{recall:.4f}", ratio_text(rate, 0))
+            rows.append({"method": name, "effort": effort, "recall": recall, "rate": rate})
+            if recall >= 0.9999:
+                break
+    return rows
+
+
+def at_equal_recall(
+    searchers: Mapping[str, Searcher],
+    points: Sequence[Mapping[str, Any]],
+    targets: Sequence[float],
+    n_turns: int,
+) -> list[dict[str, Any]]:
+    """Compare the first searcher with each other one where both find enough, in turns.
+
+    Parameters
+    ----------
+    points : sequence of dict
+        What `curves` returned.
+    targets : sequence of float
+        Recalls. Each searcher takes the smallest effort that reaches one.
+
+    Returns
+    -------
+    list of dict
+        "target", "peer", the "recall" and "effort" of both, the spread of the "ratio" of rates.
+    """
+    ours, *peers = searchers
+    columns = Columns("recall", f"{'peer':<24}", "ours at", "peer at", f"{'times as fast':>22}")
+    rows = []
+    for target in targets:
+        first = _cheapest(points, ours, target)
+        for peer in peers:
+            other = _cheapest(points, peer, target)
+            if first is None or other is None:
+                columns.row(target, f"{peer:<24}", *(_recall(p) for p in (first, other)), "")
+                continue
+            ratio = _ratio(searchers, ours, first["effort"], peer, other["effort"], n_turns)
+            columns.row(target, f"{peer:<24}", _recall(first), _recall(other), ratio_text(ratio, 2))
+            recalls, efforts = ([p[x] for p in (first, other)] for x in ("recall", "effort"))
+            found = {"target": target, "peer": peer, "recall": recalls, "effort": efforts}
+            rows.append({**found, "ratio": ratio})
+    return rows
+
+
+def _ratio(
+    searchers: Mapping[str, Searcher],
+    ours: str,
+    effort: int,
+    peer: str,
+    effort_of_peer: int,
+    n_turns: int,
+) -> Spread:
+    run = {
+        ours: (lambda: searchers[ours].search(effort), 1.0),
+        peer: (lambda: searchers[peer].search(effort_of_peer), 1.0),
+    }
+    return quotient(rates_in_turns(run, n_turns), ours, peer)
+
+
+def _cheapest(
+    points: Sequence[Mapping[str, Any]], method: str, target: float
+) -> Mapping[str, Any] | None:
+    enough = [p for p in points if p["method"] == method and p["recall"] >= target]
+    return min(enough, key=lambda point: int(point["effort"]), default=None)
+
+
+def _recall(point: Mapping[str, Any] | None) -> str:
+    return "-" if point is None else f"{point['recall']:.4f}"
+
+
+def draw(points: Sequence[Mapping[str, Any]], title: str, path: Path) -> None:
+    """Write a picture: recall to the right, queries a second upwards; needs matplotlib."""
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    mpl.use("agg")
+    figure, panel = plt.subplots(figsize=(7, 4.5))
+    for method in dict.fromkeys(point["method"] for point in points):
+        line = [(p["recall"], p["rate"]["median"]) for p in points if p["method"] == method]
+        panel.plot(*zip(*line, strict=True), "o-", label=method)
+    panel.set_yscale("log")
+    panel.set_xlabel("recall")
+    panel.set_ylabel("queries a second")
+    panel.grid(visible=True, alpha=0.3)
+    panel.set_title(title)
+    panel.legend()
+    figure.set_layout_engine("constrained")
+    figure.savefig(path)
+    print(f"written: {path}")

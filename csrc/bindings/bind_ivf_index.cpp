@@ -1,0 +1,121 @@
+#include <pybind11/stl.h>
+
+#include "arrays.h"
+#include "bindings.h"
+#include "gil.h"
+#include "index/ivf_index.h"
+#include "layout.h"
+#include "signals.h"
+
+namespace bitindex {
+namespace {
+
+// "auto" stands for the number that reaches the target recall.
+using Probes = std::variant<size_t, std::string>;
+
+IVFOptions make_options(std::optional<size_t> n_lists, const Probes& nprobe, double target_recall,
+                        uint64_t seed) {
+  IVFOptions options;
+  options.n_lists = n_lists.value_or(0);
+  if (const auto* number = std::get_if<size_t>(&nprobe)) options.n_probes = *number;
+  options.target_recall = target_recall;
+  options.seed = seed;
+  return options;
+}
+
+template <class T>
+Array<T> array_of(const std::vector<T>& values) {
+  return Array<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+py::dict structure(const IVFIndex& index) {
+  py::dict arrays;
+  const IVFStructure structure = index.structure();
+  if (structure.sizes.empty()) return arrays;
+  const std::vector<int64_t> state = {static_cast<int64_t>(structure.n_trained),
+                                      static_cast<int64_t>(structure.learned.codes),
+                                      static_cast<int64_t>(structure.learned.floats),
+                                      structure.is_given};
+  arrays["centroids"] = array_of(structure.centroids);
+  if (!structure.terms.scales.empty()) arrays["scales"] = array_of(structure.terms.scales);
+  if (!structure.terms.offsets.empty()) arrays["offsets"] = array_of(structure.terms.offsets);
+  arrays["sizes"] = array_of(structure.sizes);
+  arrays["radii"] = array_of(structure.radii);
+  arrays["state"] = array_of(state);
+  return arrays;
+}
+
+// Takes an array out of the dictionary, or an empty one where it is not there.
+template <class T>
+std::vector<T> take(py::dict& arrays, const char* name) {
+  if (!arrays.contains(name)) return {};
+  const py::object array = arrays.attr("pop")(name);
+  if (!py::isinstance<Array<T>>(array))
+    throw std::invalid_argument("section 'structure/" + std::string(name) + "' has a wrong dtype");
+  const auto values = array.cast<Array<T>>();
+  return {values.data(), values.data() + values.size()};
+}
+
+void restore_structure(IVFIndex& index, const py::dict& given) {
+  py::dict arrays = given.attr("copy")();
+  if (arrays.empty()) return;
+  IVFStructure structure;
+  structure.centroids = take<uint8_t>(arrays, "centroids");
+  structure.terms = {take<float>(arrays, "scales"), take<float>(arrays, "offsets")};
+  structure.sizes = take<uint32_t>(arrays, "sizes");
+  structure.radii = take<float>(arrays, "radii");
+  const auto state = take<int64_t>(arrays, "state");
+  for (const auto& [name, array] : arrays)
+    throw std::invalid_argument("section 'structure/" + py::cast<std::string>(name) +
+                                "' is unknown");
+  if (state.size() != 4 || *std::min_element(state.begin(), state.end()) < 0)
+    throw std::invalid_argument("section 'structure/state' must hold four numbers >= 0");
+  if (structure.sizes.empty())
+    throw std::invalid_argument("section 'structure/sizes' must hold at least one number");
+  structure.n_trained = static_cast<size_t>(state[0]);
+  structure.learned = {static_cast<size_t>(state[1]), static_cast<size_t>(state[2])};
+  structure.is_given = state[3] != 0;
+  const GilRelease no_gil;
+  index.restore_structure(structure);
+}
+
+}  // namespace
+
+void bind_ivf_index(py::module_& module) {
+  using py::arg;
+  const py::call_guard<GilRelease> no_gil;
+  py::class_<IVFIndex, Index>(module, "IVFIndex")
+      .def(py::init([](size_t n_bits, const std::string& metric, bool big_endian, bool has_scales,
+                       bool has_offsets, int vector_type, size_t n_dims,
+                       std::optional<size_t> n_lists, const Probes& nprobe, double target_recall,
+                       uint64_t seed) {
+             return std::make_unique<IVFIndex>(make_layout(n_bits, metric, big_endian, has_scales,
+                                                           has_offsets, vector_type, n_dims),
+                                               make_options(n_lists, nprobe, target_recall, seed));
+           }),
+           arg("n_bits"), arg("metric") = "hamming", arg("big_endian") = true, py::kw_only(),
+           arg("has_scales") = false, arg("has_offsets") = false, arg("vector_type") = 0,
+           arg("n_dims") = 0, arg("n_lists") = py::none(), arg("nprobe") = "auto",
+           arg("target_recall") = 0.95, arg("seed") = 0)
+      .def("n_lists", &IVFIndex::n_lists, no_gil)
+      .def("nprobe", &IVFIndex::n_probes, no_gil)
+      .def(
+          "train",
+          [](IVFIndex& index, const Array<uint8_t>& codes) {
+            const size_t n = rows_of(codes, index.layout().n_bytes(), "codes");
+            const auto poll = poll_of_this_thread();
+            const GilRelease released;
+            index.train(codes.data(), n, poll);
+          },
+          arg("codes").noconvert())
+      .def("rebalance",
+           [](IVFIndex& index) {
+             const auto poll = poll_of_this_thread();
+             const GilRelease released;
+             index.rebalance(poll);
+           })
+      .def("structure", &structure)
+      .def("restore_structure", &restore_structure, arg("arrays"));
+}
+
+}  // namespace bitindex

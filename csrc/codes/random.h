@@ -1,0 +1,28 @@
+// Random numbers that depend on nothing but their seed.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace bitindex {
+
+// SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
+inline uint64_t next_random(uint64_t& state) noexcept {
+  uint64_t x = state += 0x9e3779b97f4a7c15u;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+// Keeps n of the rows, or all where there are fewer, and puts them in random order.
+inline void keep_at_random(std::vector<uint32_t>& rows, size_t n, uint64_t seed) {
+  n = std::min(n, rows.size());
+  for (size_t i = 0; i < n; ++i)
+    std::swap(rows[i], rows[i + next_random(seed) % (rows.size() - i)]);
+  rows.resize(n);
+}
+
+}  // namespace bitindex

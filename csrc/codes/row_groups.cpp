@@ -1,0 +1,125 @@
+#include "codes/row_groups.h"
+
+#include <algorithm>
+
+namespace bitindex {
+
+RowOrder order_by_group(const std::vector<uint32_t>& groups, size_t n_groups,
+                        const std::function<bool(size_t)>& keep) {
+  RowOrder order;
+  order.starts.assign(n_groups + 1, 0);
+  for (size_t row = 0; row < groups.size(); ++row)
+    if (keep(row)) ++order.starts[groups[row] + 1];
+  for (size_t group = 0; group < n_groups; ++group) order.starts[group + 1] += order.starts[group];
+  order.rows.resize(order.starts.back());
+  std::vector<size_t> next(order.starts.begin(), order.starts.end() - 1);
+  for (size_t row = 0; row < groups.size(); ++row)
+    if (keep(row)) order.rows[next[groups[row]]++] = static_cast<uint32_t>(row);
+  return order;
+}
+
+RowGroups::RowGroups(std::vector<size_t> starts)
+    : starts_(std::move(starts)), loose_(starts_.size()) {}
+
+uint32_t RowGroups::group_of_place(size_t row) const noexcept {
+  const auto behind = std::upper_bound(starts_.begin(), starts_.end(), row);
+  return static_cast<uint32_t>(behind - starts_.begin() - 1);
+}
+
+uint32_t RowGroups::group_of(size_t row) const noexcept {
+  if (row >= n_known()) return static_cast<uint32_t>(unplaced());
+  if (row >= n_ordered()) return tail_groups_[row - n_ordered()];
+  const auto found = misplaced_.find(static_cast<uint32_t>(row));
+  return found == misplaced_.end() ? group_of_place(row) : found->second;
+}
+
+void RowGroups::append(const std::vector<uint32_t>& groups) {
+  tail_groups_.reserve(std::max(tail_groups_.size() + groups.size(),
+                                std::min(tail_groups_.capacity(), 2 * tail_groups_.size())));
+  for (const uint32_t group : groups) {
+    loose_[group].push_back(static_cast<uint32_t>(n_known()));
+    tail_groups_.push_back(group);
+  }
+}
+
+void RowGroups::move(uint32_t row, uint32_t group) {
+  const uint32_t before = group_of(row);
+  if (before == group) return;
+  const bool is_tail = row >= n_ordered();
+  const uint32_t place = is_tail ? static_cast<uint32_t>(unplaced()) : group_of_place(row);
+  const bool was_loose = is_tail || before != place;
+  if (!is_tail && group == place) {
+    misplaced_.erase(row);
+  } else {
+    std::vector<uint32_t>& list = loose_[group];
+    if (list.size() == list.capacity()) list.reserve(2 * list.size() + 4);
+    if (is_tail)
+      tail_groups_[row - n_ordered()] = group;
+    else
+      misplaced_[row] = group;
+    list.push_back(row);
+  }
+  if (was_loose) forget_loose(row, before);
+}
+
+void RowGroups::forget_loose(uint32_t row, size_t group) noexcept {
+  std::vector<uint32_t>& list = loose_[group];
+  *std::find(list.begin(), list.end(), row) = list.back();
+  list.pop_back();
+}
+
+RowOrder RowGroups::order(size_t n_rows, const std::function<bool(size_t)>& keep) const {
+  RowOrder order;
+  order.rows.reserve(n_rows);
+  const auto add = [&](size_t row) {
+    if (keep(row)) order.rows.push_back(static_cast<uint32_t>(row));
+  };
+  for (size_t group = 0; group <= n_groups(); ++group) {
+    order.starts.push_back(order.rows.size());
+    for_each_range(group, n_rows, [&](size_t first, size_t last) {
+      for (size_t row = first; row < last; ++row) add(row);
+    });
+    std::vector<uint32_t> rows = loose_[group];
+    std::sort(rows.begin(), rows.end());
+    for (const uint32_t row : rows) add(row);
+  }
+  return order;
+}
+
+void RowGroups::keep(const std::vector<uint32_t>& kept) noexcept {
+  const auto new_row = [&](size_t row) {
+    return static_cast<uint32_t>(std::lower_bound(kept.begin(), kept.end(), row) - kept.begin());
+  };
+  const auto is_kept = [&](uint32_t row) {
+    return std::binary_search(kept.begin(), kept.end(), row);
+  };
+  size_t n_tail = 0;
+  for (size_t i = 0; i < tail_groups_.size(); ++i)
+    if (is_kept(static_cast<uint32_t>(n_ordered() + i))) tail_groups_[n_tail++] = tail_groups_[i];
+  tail_groups_.resize(n_tail);
+  for (size_t& start : starts_) start = new_row(start);
+  for (std::vector<uint32_t>& rows : loose_) {
+    rows.erase(std::remove_if(rows.begin(), rows.end(), [&](uint32_t r) { return !is_kept(r); }),
+               rows.end());
+    std::transform(rows.begin(), rows.end(), rows.begin(), new_row);
+  }
+  std::map<uint32_t, uint32_t> misplaced;
+  while (!misplaced_.empty()) {
+    auto node = misplaced_.extract(misplaced_.begin());
+    if (!is_kept(node.key())) continue;
+    node.key() = new_row(node.key());
+    misplaced.insert(misplaced.end(), std::move(node));
+  }
+  misplaced_.swap(misplaced);
+}
+
+size_t RowGroups::memory_bytes() const noexcept {
+  // A node of the map: two numbers, three links and a colour.
+  constexpr size_t kNodeBytes = 48;
+  size_t n_bytes = starts_.capacity() * sizeof(size_t) + misplaced_.size() * kNodeBytes +
+                   tail_groups_.capacity() * sizeof(uint32_t);
+  for (const auto& rows : loose_) n_bytes += sizeof rows + rows.capacity() * sizeof(uint32_t);
+  return n_bytes;
+}
+
+}  // namespace bitindex

@@ -1,0 +1,167 @@
+#include "index/centroids.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <numeric>
+
+#include "scan/rank_rows.h"
+#include "scan/thread_pool.h"
+
+namespace bitindex {
+namespace {
+
+constexpr size_t kRounds = 8;
+constexpr size_t kCodesAtOnce = size_t{1} << 16;  // results of a search take memory
+
+std::vector<size_t> widths_without_vectors(const RowStore& rows) {
+  std::vector<size_t> widths;
+  for (size_t c = 0; c < rows.n_columns(); ++c) widths.push_back(rows.column(c).width());
+  widths[kVectors] = 0;
+  return widths;
+}
+
+bool counts_common_bits(const Index& index, const KernelTable& kernels) {
+  const auto score = index.metric().score(kernels, index.layout().codes(), nullptr, 0, nullptr);
+  return score->bit_counts() != nullptr && score->bit_counts()->common;
+}
+
+}  // namespace
+
+Centroids::Centroids(const Index& index, const KernelTable& kernels, const RowStore& rows)
+    : layout_(index.layout()),
+      metric_(index.metric()),
+      kernels_(kernels),
+      counts_common_bits_(counts_common_bits(index, kernels)),
+      widths_(widths_without_vectors(rows)),
+      store_(widths_) {}
+
+void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms) {
+  std::vector<float> row_terms;
+  if (metric_.row_terms != nullptr) {
+    row_terms.resize(n);
+    metric_.row_terms(kernels_, layout_.codes(), codes, n, row_terms.data());
+  }
+  RowStore store(widths_);
+  store.add(n, nullptr, {codes, row_terms.data(), terms.scales.data(), terms.offsets.data(), nullptr});
+  store_ = std::move(store);
+}
+
+std::vector<uint8_t> Centroids::codes() const {
+  const Column& codes = store_.column(kCodes);
+  return {codes.data(), codes.data() + codes.n_rows() * codes.width()};
+}
+
+CentroidTerms Centroids::terms() const {
+  const auto numbers = [&](IndexColumn c) {
+    const float* values = store_.column(c).floats();
+    return values == nullptr ? std::vector<float>() : std::vector<float>(values, values + size());
+  };
+  return {numbers(kScales), numbers(kOffsets)};
+}
+
+std::vector<Candidate> Centroids::nearest(const uint8_t* codes, size_t n, Cancel& cancel) const {
+  const RowFilter all(store_, {});
+  const Scan scan = {store_, kernels_, all, default_threads(), cancel};
+  std::vector<Candidate> found;
+  found.reserve(n);
+  for (size_t first = 0; first < n; first += kCodesAtOnce) {
+    const size_t here = std::min(kCodesAtOnce, n - first);
+    const auto score =
+        metric_.score(kernels_, layout_.codes(), codes + first * layout_.n_bytes(), here,
+                      store_.column(kRowTerms).floats());
+    for (const auto& list : rank_rows(scan, *score, here, 1)) found.push_back(list.front());
+  }
+  return found;
+}
+
+void Centroids::learn(const uint8_t* codes, size_t n, size_t n_centroids, Cancel& cancel) {
+  n_centroids = std::min(n, n_centroids);
+  std::vector<uint8_t> centroids(codes, codes + n_centroids * layout_.n_bytes());
+  const CentroidTerms none = {std::vector<float>(n_centroids, 1.0f),
+                              std::vector<float>(n_centroids, 0.0f)};
+  std::vector<uint32_t> groups(n);
+  for (size_t round = 0; round < kRounds; ++round) {
+    set(centroids.data(), n_centroids, none);
+    const std::vector<Candidate> found = nearest(codes, n, cancel);
+    std::transform(found.begin(), found.end(), groups.begin(),
+                   [](const Candidate& centroid) { return centroid.row(); });
+    const RowOrder members = order_by_group(groups, n_centroids, [](size_t) { return true; });
+    if (move_to_majorities(codes, members, centroids, cancel) == 0) break;
+    if (round + 1 < kRounds) fill_empty(codes, members, centroids);
+  }
+  set(centroids.data(), n_centroids, none);
+}
+
+size_t Centroids::move_to_majorities(const uint8_t* codes, const RowOrder& members,
+                                     std::vector<uint8_t>& centroids, Cancel& cancel) const {
+  constexpr size_t kPerTask = 64;
+  const size_t n_bytes = layout_.n_bytes();
+  const size_t n_centroids = members.starts.size() - 1;
+  const std::vector<uint8_t> before = centroids;
+  run_tasks((n_centroids + kPerTask - 1) / kPerTask, default_threads(), cancel, [&](size_t task) {
+    for (size_t c = task * kPerTask; c < std::min(n_centroids, (task + 1) * kPerTask); ++c) {
+      const size_t first = members.starts[c], n = members.starts[c + 1] - first;
+      if (n > 0)
+        write_majority(codes, members.rows.data() + first, n, centroids.data() + c * n_bytes);
+    }
+  });
+  size_t n_moved = 0;
+  for (size_t c = 0; c < n_centroids; ++c) {
+    const bool is_empty = members.starts[c] == members.starts[c + 1];
+    n_moved += is_empty || std::memcmp(before.data() + c * n_bytes, centroids.data() + c * n_bytes,
+                                       n_bytes) != 0;
+  }
+  return n_moved;
+}
+
+void Centroids::write_majority(const uint8_t* codes, const uint32_t* rows, size_t n,
+                               uint8_t* out) const {
+  const size_t n_bytes = layout_.n_bytes();
+  std::vector<uint32_t> counts(8 * n_bytes);
+  for (size_t i = 0; i < n; ++i) {
+    const uint8_t* code = codes + rows[i] * n_bytes;
+    for (size_t byte = 0; byte < n_bytes; ++byte)
+      for (size_t bit = 0; bit < 8; ++bit) counts[8 * byte + bit] += code[byte] >> bit & 1u;
+  }
+  uint32_t least = static_cast<uint32_t>(n / 2 + 1);
+  if (counts_common_bits_) {
+    const size_t size = std::accumulate(counts.begin(), counts.end(), size_t{0}) / n;
+    std::vector<uint32_t> frequent = counts;
+    const auto last = frequent.begin() + static_cast<std::ptrdiff_t>(std::max<size_t>(size, 1) - 1);
+    std::nth_element(frequent.begin(), last, frequent.end(), std::greater<>());
+    least = std::max(1u, *last);
+  }
+  std::memset(out, 0, n_bytes);
+  const uint8_t* first = codes + rows[0] * n_bytes;
+  for (size_t bit = 0; bit < counts.size(); ++bit) {
+    const bool is_tie = !counts_common_bits_ && 2 * size_t{counts[bit]} == n;
+    const bool is_set = is_tie ? (first[bit / 8] >> (bit % 8) & 1) != 0 : counts[bit] >= least;
+    if (is_set) out[bit / 8] = static_cast<uint8_t>(out[bit / 8] | 1u << (bit % 8));
+  }
+}
+
+// An empty list takes a code away from a large one: one that is not its centroid.
+void Centroids::fill_empty(const uint8_t* codes, const RowOrder& members,
+                           std::vector<uint8_t>& centroids) const {
+  const size_t n_bytes = layout_.n_bytes();
+  const auto size_of = [&](size_t c) { return members.starts[c + 1] - members.starts[c]; };
+  std::vector<size_t> largest_first(members.starts.size() - 1);
+  std::iota(largest_first.begin(), largest_first.end(), size_t{0});
+  std::stable_sort(largest_first.begin(), largest_first.end(),
+                   [&](size_t a, size_t b) { return size_of(a) > size_of(b); });
+  size_t next = 0;
+  for (size_t c = 0; c < largest_first.size(); ++c) {
+    if (size_of(c) > 0) continue;
+    const size_t large = largest_first[next++];
+    const uint32_t* const end = members.rows.data() + members.starts[large + 1];
+    const uint32_t* const other =
+        std::find_if(members.rows.data() + members.starts[large], end, [&](uint32_t row) {
+          return std::memcmp(codes + row * n_bytes, centroids.data() + large * n_bytes, n_bytes);
+        });
+    if (other != end)
+      std::memcpy(centroids.data() + c * n_bytes, codes + *other * n_bytes, n_bytes);
+  }
+}
+
+}  // namespace bitindex

@@ -1,0 +1,58 @@
+// Codes that stand for lists of rows, found by k-majority: k-means where a centroid is the bitwise
+// majority of its rows (Grana et al., "A fast approach for integrating ORB descriptors in the bag of
+// words model", 2013).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "codes/row_groups.h"
+#include "index/index.h"
+
+namespace bitindex {
+
+// What a centroid keeps beside its code, for estimated similarities: means over its rows.
+struct CentroidTerms {
+  std::vector<float> scales;
+  std::vector<float> offsets;
+};
+
+class Centroids {
+ public:
+  // None yet. `rows`: those of the index, whose columns centroids have too, but for vectors.
+  Centroids(const Index& index, const KernelTable& kernels, const RowStore& rows);
+
+  size_t size() const noexcept { return store_.n_rows(); }
+  // Centroids as rows, so that any score of queries against rows serves for lists.
+  const RowStore& store() const noexcept { return store_; }
+  std::vector<uint8_t> codes() const;
+  CentroidTerms terms() const;
+
+  // Learns at most n_centroids of them from codes in random order.
+  void learn(const uint8_t* codes, size_t n, size_t n_centroids, Cancel& cancel);
+  // terms: one number for each centroid where the index keeps them.
+  void set(const uint8_t* codes, size_t n, const CentroidTerms& terms);
+
+  // The nearest centroid of each code, by the metric of the index: its number and the distance. Ties
+  // go to the smaller number.
+  std::vector<Candidate> nearest(const uint8_t* codes, size_t n, Cancel& cancel) const;
+
+ private:
+  // The code that stands for some of the codes: the bits that most of them have, or, where common
+  // bits count, the most frequent ones, as many as the codes have on average. The majority of sparse
+  // codes would have hardly any.
+  void write_majority(const uint8_t* codes, const uint32_t* rows, size_t n, uint8_t* out) const;
+  size_t move_to_majorities(const uint8_t* codes, const RowOrder& members,
+                            std::vector<uint8_t>& centroids, Cancel& cancel) const;
+  void fill_empty(const uint8_t* codes, const RowOrder& members,
+                  std::vector<uint8_t>& centroids) const;
+
+  const IndexLayout& layout_;
+  const Metric& metric_;
+  const KernelTable& kernels_;
+  bool counts_common_bits_;
+  std::vector<size_t> widths_;
+  RowStore store_;
+};
+
+}  // namespace bitindex

@@ -1,0 +1,120 @@
+#include "index/flat_index.h"
+
+#include <algorithm>
+
+#include "index/popcount_scan.h"
+
+namespace bitindex {
+namespace {
+
+// Rows are put in order again when so many are loose: a share of all, and some more.
+constexpr size_t kLooseShare = 16;
+constexpr size_t kMinLoose = 1024;
+
+}  // namespace
+
+FlatIndex::FlatIndex(const IndexLayout& layout, bool by_popcount)
+    : Index(layout), by_popcount_(by_popcount) {
+  if (by_popcount && !metric().overlap)
+    throw std::invalid_argument(
+        "sort_by='popcount' needs metric='jaccard', 'dice' or 'cosine', got '" + layout.metric +
+        "'");
+}
+
+template <class UsePopcounts, class UseAll>
+CandidateLists FlatIndex::find(const Scan& scan, const QueryBatch& queries,
+                               UsePopcounts use_popcounts, UseAll use_all) const {
+  const auto score = queries.score(scan.store);
+  const auto* const overlap = dynamic_cast<const OverlapScore*>(score.get());
+  if (!groups_ || groups_->n_ordered() == 0 || overlap == nullptr) return use_all(*score);
+  const PopcountScan::MakeScore make_score = [&](const uint8_t* codes, size_t n) {
+    return metric().score(kernels(), layout().codes(), codes, n,
+                          store().column(kRowTerms).floats());
+  };
+  PopcountScan popcounts(scan, *groups_, *overlap, queries.n, make_score);
+  return use_popcounts(popcounts);
+}
+
+CandidateLists FlatIndex::find_nearest(const Scan& scan, const QueryBatch& queries,
+                                       size_t k) const {
+  if (k == 0) return CandidateLists(queries.n);
+  return find(
+      scan, queries, [&](PopcountScan& popcounts) { return popcounts.nearest(k); },
+      [&](const Score& score) { return scan_nearest(scan, score, queries.n, k); });
+}
+
+CandidateLists FlatIndex::find_within(const Scan& scan, const QueryBatch& queries,
+                                      float radius) const {
+  return find(
+      scan, queries, [&](PopcountScan& popcounts) { return popcounts.within(radius); },
+      [&](const Score& score) { return scan_within(scan, score, queries.n, radius); });
+}
+
+uint32_t FlatIndex::popcount_of(size_t row) const {
+  const double size =
+      overlap_row_size(*metric().overlap, store().column(kRowTerms).floats()[row]);
+  // A file may hold any number.
+  const auto most = static_cast<uint32_t>(layout().n_bits);
+  return size >= 0.0 && size <= most ? static_cast<uint32_t>(size) : most;
+}
+
+void FlatIndex::rows_written(const RowsWritten& written, Cancel&) {
+  if (!by_popcount_) return;
+  try {
+    if (!groups_) groups_.emplace(std::vector<size_t>(layout().n_bits + 2));
+    place(written.replaced);
+    if (groups_->n_loose() >= store().n_rows() / kLooseShare + kMinLoose) put_in_order();
+  } catch (...) {
+    // Without an order every row is looked at.
+    groups_.reset();
+    throw;
+  }
+}
+
+void FlatIndex::place(const std::vector<uint32_t>& replaced) {
+  const size_t first = groups_->n_known();
+  for (const uint32_t row : replaced)
+    if (row < first) groups_->move(row, popcount_of(row));
+  std::vector<uint32_t> popcounts;
+  for (size_t row = first; row < store().n_rows(); ++row) popcounts.push_back(popcount_of(row));
+  groups_->append(popcounts);
+}
+
+void FlatIndex::put_in_order() {
+  RowOrder order =
+      groups_->order(store().n_rows(), [&](size_t row) { return store().is_live(row); });
+  RowGroups ordered(std::move(order.starts));
+  reorder_rows(order.rows);
+  groups_ = std::move(ordered);
+}
+
+void FlatIndex::rows_moved(const std::vector<uint32_t>& kept) {
+  if (groups_) groups_->keep(kept);
+}
+
+void FlatIndex::compact() {
+  {
+    const auto guard = lock().write();
+    if (groups_ && groups_->n_loose() > 0) put_in_order();
+  }
+  Index::compact();
+}
+
+void FlatIndex::find_order() {
+  const auto guard = lock().write();
+  if (!by_popcount_) return;
+  std::vector<size_t> starts(layout().n_bits + 2, 0);
+  size_t row = 0;
+  for (uint32_t last = 0; row < store().n_rows(); ++row) {
+    const uint32_t popcount = popcount_of(row);
+    if (popcount < last) break;
+    last = popcount;
+    ++starts[popcount + 1];
+  }
+  for (size_t i = 1; i < starts.size(); ++i) starts[i] += starts[i - 1];
+  groups_.emplace(std::move(starts));
+}
+
+size_t FlatIndex::structure_bytes() const { return groups_ ? groups_->memory_bytes() : 0; }
+
+}  // namespace bitindex

@@ -1,0 +1,102 @@
+// Inverted file: rows stand in lists, each by the nearest of some centroids, and a query looks at
+// the lists whose centroids are nearest to it.
+#pragma once
+
+#include <memory>
+
+#include "codes/row_groups.h"
+#include "index/centroids.h"
+#include "index/index.h"
+
+namespace bitindex {
+
+// Fewer rows teach a centroid too little.
+constexpr size_t kMinRowsOfList = 16;
+
+struct IVFOptions {
+  size_t n_lists = 0;   // 0: by the number of rows
+  size_t n_probes = 0;  // 0: as many as reach the target on rows of the index
+  double target_recall = 0.95;
+  uint64_t seed = 0;
+};
+
+// How many lists reach the target; 0: not known yet. Floats are farther from their rows than codes.
+struct LearnedProbes {
+  size_t codes = 0;
+  size_t floats = 0;
+};
+
+// What a file keeps besides the rows, which stand in the order of the lists.
+struct IVFStructure {
+  std::vector<uint8_t> centroids;
+  CentroidTerms terms;
+  std::vector<uint32_t> sizes;  // of the lists
+  std::vector<float> radii;     // distance of a list's farthest row from its centroid
+  size_t n_trained = 0;         // rows that the lists were made for
+  LearnedProbes learned;
+  bool is_given = false;        // the centroids come from codes of the caller
+};
+
+class IVFIndex : public Index {
+ public:
+  IVFIndex(const IndexLayout& layout, const IVFOptions& options);
+
+  // Learns centroids from these codes, once and for all, and puts the rows into their lists.
+  void train(const uint8_t* codes, size_t n, bool (*poll)());
+  // Learns them from the rows of the index.
+  void rebalance(bool (*poll)());
+  size_t n_lists() const;
+  size_t n_probes() const;
+
+  void compact() override;
+  // Of a compacted index.
+  IVFStructure structure() const;
+  // Throws std::invalid_argument where it does not fit the rows.
+  void restore_structure(const IVFStructure& structure);
+
+ protected:
+  CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries,
+                              size_t k) const override;
+  CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
+                             float radius) const override;
+  void rows_written(const RowsWritten& written, Cancel& cancel) override;
+  void rows_moved(const std::vector<uint32_t>& kept) override;
+  size_t structure_bytes() const override;
+
+ private:
+  using ScoreMaker = std::function<std::unique_ptr<Score>(const RowStore&)>;
+
+  bool has_lists() const noexcept { return groups_.n_groups() > 0; }
+  bool wants_lists() const noexcept;
+  // How many lists n_rows rows should stand in.
+  size_t lists_for(size_t n_rows) const noexcept;
+  // How many lists a search looks at.
+  size_t probes_for(size_t effort, bool by_floats) const noexcept;
+  std::vector<uint32_t> live_rows() const;
+  std::vector<uint8_t> codes_of(const std::vector<uint32_t>& rows) const;
+  void make_lists(Cancel& cancel);
+  // Puts all rows into the lists of these centroids.
+  void fill_lists(std::unique_ptr<Centroids> centroids, Cancel& cancel);
+  CentroidTerms mean_terms(const RowOrder& order) const;
+  void place(const std::vector<uint32_t>& replaced, Cancel& cancel);
+  // The lists of codes, whose radii grow to hold them.
+  std::vector<uint32_t> lists_of(const uint8_t* codes, size_t n, Cancel& cancel);
+  void put_in_order();
+  // Finds out how many lists reach the target recall, asked with rows of the index, where there are
+  // twice as many rows as the last time.
+  void learn_probes(Cancel& cancel);
+  std::vector<float> float_queries(const std::vector<uint8_t>& codes, uint64_t seed) const;
+  size_t probes_for_target(const std::vector<uint32_t>& asked, const ScoreMaker& score,
+                           Cancel& cancel) const;
+
+  IVFOptions options_;
+  std::unique_ptr<Centroids> centroids_;  // one for each group; null where there are none
+  RowGroups groups_;
+  std::vector<float> radii_;
+  size_t n_trained_ = 0;
+  bool is_given_ = false;  // the centroids come from codes of the caller
+  LearnedProbes n_learned_;
+  size_t n_learned_from_ = 0;  // rows
+};
+
+}  // namespace bitindex

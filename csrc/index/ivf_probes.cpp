@@ -1,0 +1,91 @@
+// How many lists a search looks at: learned by asking with rows of the index.
+#include <algorithm>
+#include <cmath>
+
+#include "codes/random.h"
+#include "index/ivf_index.h"
+#include "scan/thread_pool.h"
+#include "tables/estimate.h"
+
+namespace bitindex {
+namespace {
+
+constexpr size_t kAskedRows = 256;
+constexpr size_t kAskedFloats = 128;  // of these; they cost more
+constexpr size_t kAskedNeighbours = 10;
+
+}  // namespace
+
+void IVFIndex::learn_probes(Cancel& cancel) {
+  if (options_.n_probes > 0 || store().n_live() < std::max<size_t>(1, 2 * n_learned_from_)) return;
+  std::vector<uint32_t> asked = live_rows();
+  keep_at_random(asked, kAskedRows, options_.seed + 1);
+  const std::vector<uint8_t> codes = codes_of(asked);
+  const auto code_score = [&](const RowStore& rows) {
+    return metric().score(kernels(), layout().codes(), codes.data(), asked.size(),
+                          rows.column(kRowTerms).floats());
+  };
+  n_learned_.codes = probes_for_target(asked, code_score, cancel);
+  // Embeddings are kept with this metric.
+  if (metric().integer_distances) {
+    keep_at_random(asked, kAskedFloats, options_.seed + 2);
+    const std::vector<float> weights = float_queries(codes_of(asked), options_.seed + 3);
+    const auto float_score = [&](const RowStore& rows) {
+      const EstimateTerms terms = {rows.column(kScales).floats(), rows.column(kOffsets).floats(),
+                                   nullptr};
+      return std::make_unique<WeightScore>(weights.data(), asked.size(), layout().codes(), terms);
+    };
+    n_learned_.floats = probes_for_target(asked, float_score, cancel);
+  }
+  n_learned_from_ = store().n_live();
+}
+
+// Floats that a row may stand for: a bit is the sign of a number that is spread like a normal one.
+std::vector<float> IVFIndex::float_queries(const std::vector<uint8_t>& codes, uint64_t seed) const {
+  const size_t n_bits = layout().n_bits, n_bytes = layout().n_bytes();
+  std::vector<float> weights;
+  weights.reserve(codes.size() / n_bytes * n_bits);
+  for (size_t q = 0; q < codes.size(); q += n_bytes)
+    for (size_t bit = 0; bit < n_bits; ++bit) {
+      float sum = 0.0f;  // of 8 numbers from -1/2 to 1/2
+      for (uint64_t random = next_random(seed), i = 0; i < 8; ++i, random >>= 8)
+        sum += static_cast<float>(random & 255) / 255.0f - 0.5f;
+      const size_t place = layout().big_endian ? 7 - bit % 8 : bit % 8;
+      const bool is_set = (codes[q + bit / 8] >> place & 1) != 0;
+      weights.push_back(is_set ? std::abs(sum) : -std::abs(sum));
+    }
+  return weights;
+}
+
+size_t IVFIndex::probes_for_target(const std::vector<uint32_t>& asked, const ScoreMaker& score,
+                                   Cancel& cancel) const {
+  const auto nearest = [&](const RowStore& rows, size_t k) {
+    const RowFilter all(rows, {});
+    const Scan scan = {rows, kernels(), all, default_threads(), cancel};
+    return scan_nearest(scan, *score(rows), asked.size(), k);
+  };
+  const CandidateLists neighbours = nearest(store(), kAskedNeighbours + 1);
+  const CandidateLists lists = nearest(centroids_->store(), groups_.n_groups());
+
+  // n_found[i]: neighbours in the i-th nearest list of their query.
+  std::vector<size_t> n_found(groups_.n_groups(), 0);
+  std::vector<size_t> ranks(groups_.n_groups());
+  size_t n_neighbours = 0;
+  for (size_t q = 0; q < asked.size(); ++q) {
+    for (size_t i = 0; i < lists[q].size(); ++i) ranks[lists[q][i].row()] = i;
+    for (const Candidate& neighbour : neighbours[q]) {
+      if (neighbour.row() == asked[q]) continue;
+      ++n_found[ranks[groups_.group_of(neighbour.row())]];
+      ++n_neighbours;
+    }
+  }
+  // Queries are farther from rows than rows from each other: half of the misses is left to that.
+  const double share = (1.0 + options_.target_recall) / 2.0;
+  const double enough = share * static_cast<double>(n_neighbours);
+  size_t n_probes = 1;
+  for (size_t found = n_found[0]; static_cast<double>(found) < enough; ++n_probes)
+    found += n_found[n_probes];
+  return n_probes;
+}
+
+}  // namespace bitindex

@@ -1,0 +1,62 @@
+// The lists of an inverted file as arrays of a file, and back.
+#include <algorithm>
+#include <cmath>
+
+#include "index/ivf_index.h"
+
+namespace bitindex {
+namespace {
+
+void check_size(const char* name, size_t size, size_t expected) {
+  if (size != expected)
+    throw std::invalid_argument("section 'structure/" + std::string(name) + "' must hold " +
+                                std::to_string(expected) + " numbers, got " + std::to_string(size));
+}
+
+}  // namespace
+
+IVFStructure IVFIndex::structure() const {
+  const auto guard = lock().read();
+  IVFStructure structure;
+  if (!has_lists()) return structure;
+  structure.centroids = centroids_->codes();
+  structure.terms = centroids_->terms();
+  for (size_t list = 0; list < groups_.n_groups(); ++list)
+    structure.sizes.push_back(
+        static_cast<uint32_t>(groups_.starts()[list + 1] - groups_.starts()[list]));
+  structure.radii = radii_;
+  structure.n_trained = n_trained_;
+  structure.learned = n_learned_;
+  structure.is_given = is_given_;
+  return structure;
+}
+
+void IVFIndex::restore_structure(const IVFStructure& structure) {
+  const size_t n_lists = structure.sizes.size();
+  check_size("centroids", structure.centroids.size(), n_lists * layout().n_bytes());
+  check_size("scales", structure.terms.scales.size(), layout().has_scales ? n_lists : 0);
+  check_size("offsets", structure.terms.offsets.size(), layout().has_offsets ? n_lists : 0);
+  check_size("radii", structure.radii.size(), n_lists);
+  for (const auto* numbers : {&structure.terms.scales, &structure.terms.offsets, &structure.radii})
+    if (!std::all_of(numbers->begin(), numbers->end(), [](float x) { return std::isfinite(x); }))
+      throw std::invalid_argument("numbers of lists must be finite");
+  check_padding(structure.centroids.data(), n_lists, "centroids");
+
+  const auto guard = lock().write();
+  std::vector<size_t> starts = {0};
+  for (const uint32_t size : structure.sizes) starts.push_back(starts.back() + size);
+  if (starts.back() > store().n_rows())
+    throw std::invalid_argument("lists must hold at most " + std::to_string(store().n_rows()) +
+                                " rows, got " + std::to_string(starts.back()));
+  auto centroids = std::make_unique<Centroids>(*this, kernels(), store());
+  centroids->set(structure.centroids.data(), n_lists, structure.terms);
+  groups_ = RowGroups(std::move(starts));
+  centroids_ = std::move(centroids);
+  radii_ = structure.radii;
+  n_trained_ = structure.n_trained;
+  n_learned_ = structure.learned;
+  n_learned_from_ = store().n_live();
+  is_given_ = structure.is_given;
+}
+
+}  // namespace bitindex

@@ -1,0 +1,75 @@
+#include "index/list_choice.h"
+
+#include <algorithm>
+
+#include "scan/rank_rows.h"
+
+namespace bitindex {
+
+ListChoice::ListChoice(const Scan& scan, const RowStore& centroids, const RowGroups& groups)
+    : scan_(scan), centroids_(centroids), groups_(groups) {}
+
+size_t ListChoice::rows_of(size_t n_probes) const noexcept {
+  const size_t n_lists = groups_.n_groups();
+  return n_probes >= n_lists ? scan_.store.n_live() : scan_.store.n_live() / n_lists * n_probes;
+}
+
+bool ListChoice::is_tight(size_t n_probes) const noexcept {
+  return is_filtered() && scan_.filter.n_allowed() <= rows_of(n_probes);
+}
+
+size_t ListChoice::count_allowed(size_t list) const {
+  const std::vector<uint32_t>& loose = groups_.loose(list);
+  size_t n = 0;
+  const RowFilter& filter = scan_.filter;
+  groups_.for_each_range(list, scan_.store.n_rows(), [&](size_t first, size_t last) {
+    n += filter.allows_all() ? last - first : filter.count(first, last);
+  });
+  if (filter.allows_all()) return n + loose.size();
+  return n + static_cast<size_t>(std::count_if(
+                 loose.begin(), loose.end(), [&](uint32_t row) { return filter.allows(row); }));
+}
+
+CandidateLists ListChoice::nearest_centroids(const Score& score, size_t n_queries, size_t n) const {
+  const RowFilter all(centroids_, {});
+  const Scan scan = {centroids_, scan_.kernels, all, scan_.n_threads, scan_.cancel};
+  return rank_rows(scan, score, n_queries, n);
+}
+
+bool ListChoice::cut(std::vector<Candidate>& centroids, size_t n_probes, size_t n_rows) const {
+  size_t n_kept = 0, rows = 0;
+  for (const Candidate& centroid : centroids) {
+    if (n_kept >= n_probes && rows >= n_rows) break;
+    const size_t allowed = count_allowed(centroid.row());
+    rows += allowed;
+    if (allowed > 0 || !is_filtered()) centroids[n_kept++] = centroid;
+  }
+  centroids.resize(n_kept);
+  return n_kept >= n_probes && rows >= n_rows;
+}
+
+CandidateLists ListChoice::nearest(const QueryBatch& queries, size_t n_probes, size_t k) const {
+  const auto score = queries.score(centroids_);
+  const size_t n_lists = groups_.n_groups();
+  const size_t n_rows = is_filtered() ? std::max(k, rows_of(n_probes)) : k;
+  // As if allowed rows were spread evenly; where that is not enough, all lists are ranked.
+  const double share = static_cast<double>(n_rows) / static_cast<double>(scan_.filter.n_allowed());
+  const auto guess = static_cast<size_t>(1.25 * share * static_cast<double>(n_lists)) + 1;
+  const size_t n_first = std::min(n_lists, std::max(n_probes, guess));
+  CandidateLists lists = nearest_centroids(*score, queries.n, n_first);
+  bool enough = true;
+  for (std::vector<Candidate>& list : lists) enough &= cut(list, n_probes, n_rows);
+  if (enough || n_first == n_lists) return lists;
+  lists = nearest_centroids(*score, queries.n, n_lists);
+  for (std::vector<Candidate>& list : lists) cut(list, n_probes, n_rows);
+  return lists;
+}
+
+std::vector<std::vector<uint32_t>> list_numbers(const CandidateLists& lists) {
+  std::vector<std::vector<uint32_t>> numbers(lists.size());
+  for (size_t q = 0; q < lists.size(); ++q)
+    for (const Candidate& centroid : lists[q]) numbers[q].push_back(centroid.row());
+  return numbers;
+}
+
+}  // namespace bitindex

@@ -1,0 +1,41 @@
+// Which lists of an inverted file each query looks at.
+#pragma once
+
+#include "codes/row_groups.h"
+#include "index/index.h"
+
+namespace bitindex {
+
+class ListChoice {
+ public:
+  // `centroids` has a row for each group.
+  ListChoice(const Scan& scan, const RowStore& centroids, const RowGroups& groups);
+
+  // Whether a filter allows no more rows than a search of n_probes lists looks at.
+  bool is_tight(size_t n_probes) const noexcept;
+
+  // For each query its nearest lists, with their distances: n_probes of them, and more where these
+  // hold fewer than k allowed rows, or a filter leaves fewer rows in them than a search without one
+  // looks at. Lists without an allowed row are passed over.
+  CandidateLists nearest(const QueryBatch& queries, size_t n_probes, size_t k) const;
+
+ private:
+  // Whether not all rows that are left may be returned.
+  bool is_filtered() const noexcept { return scan_.filter.n_allowed() < scan_.store.n_live(); }
+  // How many rows n_probes lists hold on average.
+  size_t rows_of(size_t n_probes) const noexcept;
+  size_t count_allowed(size_t list) const;
+  CandidateLists nearest_centroids(const Score& score, size_t n_queries, size_t n) const;
+  // Cuts a query's list of centroids where n_probes lists and n_rows rows are together; returns
+  // whether they are.
+  bool cut(std::vector<Candidate>& centroids, size_t n_probes, size_t n_rows) const;
+
+  const Scan& scan_;
+  const RowStore& centroids_;
+  const RowGroups& groups_;
+};
+
+// The numbers of lists alone.
+std::vector<std::vector<uint32_t>> list_numbers(const CandidateLists& lists);
+
+}  // namespace bitindex

@@ -1,0 +1,254 @@
+#include "scan/group_scan.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "scan/group_visits.h"
+#include "scan/thread_pool.h"
+#include "scan/tile.h"
+#include "scan/within.h"
+
+namespace bitindex {
+namespace {
+
+// Fewer bytes of codes, counted once for each query, are not worth a task of their own.
+constexpr size_t kMinTaskBytes = size_t{1} << 19;
+constexpr size_t kTasksPerThread = 8;  // evens out threads of unequal speed
+
+// Looks at the rows of one visit after the other for their queries.
+class Visitor {
+ public:
+  Visitor(const Scan& scan, const QueryPlan& plan, const RowGroups& groups)
+      : scan_(scan), groups_(groups), tile_(scan, plan) {}
+
+  template <class Collector>
+  void visit(const GroupVisit& visit, Collector* collectors) {
+    const size_t skipped = visit.part * GroupVisits::kPartRows;
+    groups_.for_each_range(visit.group, scan_.store.n_rows(), [&](size_t row, size_t last) {
+      row += skipped;
+      last = std::min(last, row + GroupVisits::kPartRows);
+      while (row < last && !scan_.cancel.stopped() && tile_.load(row, last))
+        tile_.collect_each(visit.queries, visit.n_queries, collectors);
+    });
+    if (visit.part > 0) return;
+    const std::vector<uint32_t>& loose = groups_.loose(visit.group);
+    const uint32_t* next = loose.data();
+    while (!scan_.cancel.stopped() && tile_.load_listed(next, loose.data() + loose.size()))
+      tile_.collect_each(visit.queries, visit.n_queries, collectors);
+  }
+
+ private:
+  const Scan& scan_;
+  const RowGroups& groups_;
+  Tile tile_;
+};
+
+// Ends of tasks of about the same work, as positions in `visits`.
+std::vector<size_t> cut_tasks(const Scan& scan, const RowGroups& groups,
+                              const std::vector<GroupVisit>& visits) {
+  const size_t n_bytes = scan.store.column(0).width();
+  const auto work_of = [&](const GroupVisit& visit) {
+    size_t n_rows = groups.loose(visit.group).size();
+    groups.for_each_range(visit.group, scan.store.n_rows(),
+                          [&](size_t first, size_t last) { n_rows += last - first; });
+    return std::min(n_rows, GroupVisits::kPartRows) * n_bytes * visit.n_queries;
+  };
+  size_t total = 0;
+  for (const GroupVisit& visit : visits) total += work_of(visit);
+  const size_t share = total / (scan.n_threads * kTasksPerThread);
+  const size_t enough =
+      scan.n_threads == 1 ? std::numeric_limits<size_t>::max() : std::max(kMinTaskBytes, share);
+  std::vector<size_t> ends;
+  size_t work = 0;
+  for (size_t i = 0; i < visits.size(); ++i) {
+    work += work_of(visits[i]);
+    if (work < enough && i + 1 < visits.size()) continue;
+    ends.push_back(i + 1);
+    work = 0;
+  }
+  return ends;
+}
+
+// begin(query, collector) readies a collector for a query, a copy of `collector` or one that has
+// served before; end(query, collector) takes out what it has found in a visit, on any thread.
+template <class Collector, class Begin, class End>
+void run_visits(const Scan& scan, const QueryPlan& plan, const RowGroups& groups,
+                GroupVisits& chosen, const Collector& collector, Begin begin, End end) {
+  const std::vector<GroupVisit> visits = chosen.cut(groups, scan.store.n_rows());
+  const std::vector<size_t> ends = cut_tasks(scan, groups, visits);
+  run_tasks(ends.size(), scan.n_threads, scan.cancel, [&](size_t task) {
+    Visitor visitor(scan, plan, groups);
+    std::vector<Collector> collectors(GroupVisits::kMostQueries, collector);
+    for (size_t i = task == 0 ? 0 : ends[task - 1]; i < ends[task]; ++i) {
+      const GroupVisit& visit = visits[i];
+      for (size_t j = 0; j < visit.n_queries; ++j) begin(visit.queries[j], collectors[j]);
+      visitor.visit(visit, collectors.data());
+      for (size_t j = 0; j < visit.n_queries; ++j) end(visit.queries[j], collectors[j]);
+    }
+  });
+}
+
+// The nearest rows of a group, where nothing is known of others.
+class FirstVisit {
+ public:
+  void begin(size_t k, const NearerFirst& nearer_first, SharedLimit& shared) {
+    nearest_.emplace(k, nearer_first, shared, SharedLimit::kNoRange, false);
+  }
+  float limit() noexcept { return nearest_->limit(); }
+  void push(float key, uint32_t row) { nearest_->push(key, row); }
+  std::vector<Candidate> take() { return nearest_->take(); }
+
+ private:
+  std::optional<TopK> nearest_;
+};
+
+// The rows of a group that may be among the nearest, given what was found in others: few, so that
+// selecting can wait.
+class LaterVisit {
+ public:
+  void begin(const SharedLimit& shared) noexcept {
+    shared_ = &shared;
+    candidates_.clear();
+  }
+  float limit() noexcept { return limit_ = shared_->limit(SharedLimit::kNoRange, false); }
+  void push(float key, uint32_t row) {
+    if (key <= limit_) candidates_.emplace_back(key, row);
+  }
+  const std::vector<Candidate>& candidates() const noexcept { return candidates_; }
+
+ private:
+  const SharedLimit* shared_ = nullptr;
+  float limit_ = 0.0f;
+  std::vector<Candidate> candidates_;
+};
+
+// What threads have found for one query.
+struct Found {
+  std::mutex mutex;
+  std::vector<Candidate> candidates;
+
+  void append(const std::vector<Candidate>& more) {
+    candidates.insert(candidates.end(), more.begin(), more.end());
+  }
+};
+
+// Calls use(plan, first query) for one batch of queries after the other.
+template <class Use>
+void for_each_batch(const Scan& scan, const Score& score, size_t n_queries, Use use) {
+  const size_t batch = QueryPlan::most_queries(scan.store.column(0).width());
+  for (size_t first = 0; first < n_queries; first += batch)
+    use(QueryPlan(scan, score, first, std::min(batch, n_queries - first), false), first);
+}
+
+// The nearest rows of each query of a batch, from which later groups learn how near rows must be.
+class NearestOfBatch {
+ public:
+  NearestOfBatch(const Scan& scan, const QueryPlan& plan, const RowGroups& groups, size_t k)
+      : scan_(scan),
+        plan_(plan),
+        groups_(groups),
+        k_(k),
+        nearer_first_(scan.store.ids()),
+        limits_(plan.n_queries()),
+        found_(std::make_unique<Found[]>(plan.n_queries())) {}
+
+  // Looks at the first groups of each query.
+  void look_at_first(GroupVisits& visits) {
+    run_visits(
+        scan_, plan_, groups_, visits, FirstVisit(),
+        [&](size_t q, FirstVisit& visit) { visit.begin(k_, nearer_first_, limits_[q]); },
+        [&](size_t q, FirstVisit& visit) { add(q, visit.take()); });
+    select_all();
+  }
+  void look_at_others(GroupVisits& visits) {
+    run_visits(
+        scan_, plan_, groups_, visits, LaterVisit(),
+        [&](size_t q, LaterVisit& visit) { visit.begin(limits_[q]); },
+        [&](size_t q, LaterVisit& visit) { add(q, visit.candidates()); });
+    select_all();
+  }
+
+  std::vector<Candidate> take(size_t q) {
+    nearer_first_.sort(found_[q].candidates);
+    return std::move(found_[q].candidates);
+  }
+
+ private:
+  void add(size_t q, const std::vector<Candidate>& more) {
+    if (more.empty()) return;
+    const std::lock_guard<std::mutex> lock(found_[q].mutex);
+    found_[q].append(more);
+    if (found_[q].candidates.size() >= 2 * k_) select(q);
+  }
+  void select_all() {
+    for (size_t q = 0; q < plan_.n_queries(); ++q)
+      if (found_[q].candidates.size() >= k_) select(q);
+  }
+  // Keeps the k nearest, of at least as many.
+  void select(size_t q) {
+    std::vector<Candidate>& all = found_[q].candidates;
+    nearer_first_.select(all, k_);
+    all.resize(k_);
+    limits_[q].publish(std::max_element(all.begin(), all.end())->key(), SharedLimit::kNoRange);
+  }
+
+  const Scan& scan_;
+  const QueryPlan& plan_;
+  const RowGroups& groups_;
+  size_t k_;
+  NearerFirst nearer_first_;
+  std::vector<SharedLimit> limits_;
+  std::unique_ptr<Found[]> found_;
+};
+
+}  // namespace
+
+CandidateLists scan_groups_nearest(const Scan& scan, const Score& score, const RowGroups& groups,
+                                   const GroupChoice& chosen, size_t k) {
+  CandidateLists lists(chosen.size());
+  if (k == 0) return lists;
+  for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
+    NearestOfBatch nearest(scan, plan, groups, k);
+    // The most promising group of each query comes first: it makes the others cheap.
+    GroupVisits first, others;
+    for (size_t q = 0; q < plan.n_queries(); ++q) {
+      const std::vector<uint32_t>& of_query = chosen[first_query + q];
+      first.add(groups.unplaced(), q);
+      for (size_t i = 0; i < of_query.size(); ++i) (i == 0 ? first : others).add(of_query[i], q);
+    }
+    nearest.look_at_first(first);
+    nearest.look_at_others(others);
+    for (size_t q = 0; q < plan.n_queries(); ++q) lists[first_query + q] = nearest.take(q);
+  });
+  return lists;
+}
+
+CandidateLists scan_groups_within(const Scan& scan, const Score& score, const RowGroups& groups,
+                                  const GroupChoice& chosen, float radius) {
+  CandidateLists lists(chosen.size());
+  const NearerFirst nearer_first(scan.store.ids());
+  for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
+    GroupVisits visits;
+    for (size_t q = 0; q < plan.n_queries(); ++q) {
+      visits.add(groups.unplaced(), q);
+      for (const uint32_t group : chosen[first_query + q]) visits.add(group, q);
+    }
+    const auto found = std::make_unique<Found[]>(plan.n_queries());
+    run_visits(
+        scan, plan, groups, visits, Within(radius), [](size_t, Within&) {},
+        [&](size_t q, Within& within) {
+          const std::lock_guard<std::mutex> lock(found[q].mutex);
+          found[q].append(within.take());
+        });
+    for (size_t q = 0; q < plan.n_queries(); ++q) {
+      nearer_first.sort(found[q].candidates);
+      lists[first_query + q] = std::move(found[q].candidates);
+    }
+  });
+  return lists;
+}
+
+}  // namespace bitindex

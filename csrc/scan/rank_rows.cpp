@@ -1,0 +1,89 @@
+#include "scan/rank_rows.h"
+
+#include <algorithm>
+
+#include "scan/thread_pool.h"
+
+namespace bitindex {
+namespace {
+
+constexpr size_t kMostRows = size_t{1} << 16;
+constexpr size_t kMostBits = 4096;
+constexpr size_t kQueriesPerTask = 32;
+
+// Whether a row is nearer than another exactly where fewer of its bits differ.
+bool ranks_by_bits(const Score& score) {
+  const BitCounts* bits = score.bit_counts();
+  return bits != nullptr && !bits->common && score.scales() == nullptr &&
+         score.offsets() == nullptr;
+}
+
+class BitRanker {
+ public:
+  BitRanker(const Scan& scan, const Score& score)
+      : scan_(scan),
+        score_(score),
+        n_rows_(scan.store.n_rows()),
+        n_bytes_(scan.store.column(0).width()),
+        counts_(n_rows_),
+        positions_(n_rows_ + 16) {}
+
+  std::vector<Candidate> nearest(size_t q, size_t k) {
+    scan_.kernels.xor_count_rows(score_.bit_counts()->query(q), scan_.store.column(0).data(),
+                                 n_rows_, n_bytes_, counts_.data());
+    const RowTest test = {1.0f, 0.0f, 0.0f, static_cast<float>(bits_within(k)), nullptr, nullptr};
+    const size_t n = scan_.kernels.select_rows(counts_.data(), n_rows_, test, positions_.data());
+    std::vector<Candidate> found;
+    found.reserve(n);
+    for (size_t i = 0; i < n; ++i)
+      found.emplace_back(score_.key(q, counts_[positions_[i]], positions_[i]), positions_[i]);
+    std::sort(found.begin(), found.end());
+    found.resize(std::min(k, n));
+    return found;
+  }
+
+ private:
+  // The number of bits that differ in the k-th nearest row.
+  size_t bits_within(size_t k) {
+    if (k == 1) return *std::min_element(counts_.begin(), counts_.end());
+    for (std::vector<uint32_t>& n_at : n_at_) n_at.assign(8 * n_bytes_ + 1, 0);
+    for (size_t i = 0; i < n_rows_; ++i) ++n_at_[i % kTallies][counts_[i]];
+    size_t bits = 0;
+    for (size_t n = n_at(0); n < k && bits < 8 * n_bytes_;) n += n_at(++bits);
+    return bits;
+  }
+  size_t n_at(size_t bits) const {
+    return size_t{n_at_[0][bits]} + n_at_[1][bits] + n_at_[2][bits] + n_at_[3][bits];
+  }
+
+  // Most counts are near each other, and a CPU waits where it has just written what it adds to.
+  static constexpr size_t kTallies = 4;
+
+  const Scan& scan_;
+  const Score& score_;
+  size_t n_rows_;
+  size_t n_bytes_;
+  std::vector<uint32_t> counts_;
+  std::vector<uint32_t> positions_;
+  std::vector<uint32_t> n_at_[kTallies];  // rows by the number of their bits that differ
+};
+
+}  // namespace
+
+CandidateLists rank_rows(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
+  const bool suits = ranks_by_bits(score) && scan.filter.allows_all() &&
+                     scan.store.n_rows() <= kMostRows &&
+                     8 * scan.store.column(0).width() <= kMostBits && scan.store.ids().ascending();
+  if (!suits || k == 0) return scan_nearest(scan, score, n_queries, k);
+  CandidateLists lists(n_queries);
+  run_tasks((n_queries + kQueriesPerTask - 1) / kQueriesPerTask, scan.n_threads, scan.cancel,
+            [&](size_t task) {
+              BitRanker ranker(scan, score);
+              const size_t last = std::min(n_queries, (task + 1) * kQueriesPerTask);
+              for (size_t q = task * kQueriesPerTask; q < last; ++q)
+                lists[q] = ranker.nearest(q, k);
+            });
+  return lists;
+}
+
+}  // namespace bitindex
