@@ -34,6 +34,29 @@ std::vector<uint8_t> copy_codes(const BitCounts& queries, const std::vector<size
   return codes;
 }
 
+// Looks up every query; writes the lists of those that it finished, and returns the others.
+std::vector<size_t> look_up(const MihContext& context, const BitCounts& codes,
+                            const MihQuery& fresh, CandidateLists& lists) {
+  const Scan& scan = context.scan;
+  const size_t n = lists.size();
+  const size_t group = std::clamp<size_t>(n / scan.n_threads, 1, kQueriesTogether);
+  std::vector<char> is_too_dear(n, 0);
+  run_tasks((n + group - 1) / group, scan.n_threads, scan.cancel, [&](size_t task) {
+    const size_t first = task * group;
+    std::vector<MihQuery> queries(std::min(n - first, group), fresh);
+    for (size_t i = 0; i < queries.size(); ++i) queries[i].code = codes.query(first + i);
+    MihSearch(context, queries).run();
+    for (size_t i = 0; i < queries.size(); ++i) {
+      is_too_dear[first + i] = queries[i].state == MihQuery::kTooDear;
+      if (!is_too_dear[first + i]) lists[first + i] = queries[i].found.take();
+    }
+  });
+  std::vector<size_t> left;
+  for (size_t q = 0; q < n; ++q)
+    if (is_too_dear[q]) left.push_back(q);
+  return left;
+}
+
 }  // namespace
 
 MihIndex::MihIndex(const IndexLayout& layout, const MihOptions& options)
@@ -66,7 +89,6 @@ CandidateLists MihIndex::find(const Scan& scan, const QueryBatch& batch, size_t 
 
   const BitCounts& codes = *score->bit_counts();
   const ProbeCounts counts({tables_.n_substrings(), tables_.n_substring_bits()});
-  const MihContext context = {scan, tables_, counts, replaced_};
   const NearerFirst nearer_first(scan.store.ids());
   const double dear =
       options_.fall_back ? scan_cost(scan, batch.n) : std::numeric_limits<double>::infinity();
@@ -76,25 +98,9 @@ CandidateLists MihIndex::find(const Scan& scan, const QueryBatch& batch, size_t 
   if (!ProbeBudget(budget).begin_round(static_cast<double>(n_first), counts.within(limit)))
     return use_scan(*score, batch.n);
 
-  const size_t group = std::clamp<size_t>(batch.n / scan.n_threads, 1, kQueriesTogether);
   CandidateLists lists(batch.n);
-  std::vector<char> is_too_dear(batch.n, 0);
-  run_tasks((batch.n + group - 1) / group, scan.n_threads, scan.cancel, [&](size_t task) {
-    const size_t first = task * group, last = std::min(batch.n, first + group);
-    std::vector<MihQuery> queries;
-    for (size_t q = first; q < last; ++q)
-      queries.push_back({codes.query(q), FoundRows(k, limit, nearer_first), budget});
-    MihSearch(context, queries).run();
-    for (size_t q = first; q < last; ++q) {
-      MihQuery& query = queries[q - first];
-      is_too_dear[q] = query.state == MihQuery::kTooDear;
-      if (!is_too_dear[q]) lists[q] = query.found.take();
-    }
-  });
-
-  std::vector<size_t> left;
-  for (size_t q = 0; q < batch.n; ++q)
-    if (is_too_dear[q]) left.push_back(q);
+  const MihQuery fresh = {nullptr, FoundRows(k, limit, nearer_first), budget};
+  const std::vector<size_t> left = look_up({scan, tables_, counts, replaced_}, codes, fresh, lists);
   if (left.empty()) return lists;
   const std::vector<uint8_t> left_codes = copy_codes(codes, left);
   CandidateLists scanned = use_scan(HammingScore(left_codes.data(), codes.n_bytes), left.size());
