@@ -38,7 +38,7 @@ if sys.platform != "win32":
 
 CORE_SOURCES = [
     source
-    for folder in ("kernels", "codes", "tables", "scan", "encode", "index")
+    for folder in ("kernels", "codes", "tables", "scan", "encode", "graph", "index")
     for source in sorted(glob(f"csrc/{folder}/*.cpp"))
 ]
 HEADERS = sorted(glob("csrc/*/*.h"))

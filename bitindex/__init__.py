@@ -25,7 +25,7 @@ from bitindex.binarize import (
 from bitindex.codes import Codes
 from bitindex.embedding_index import EmbeddingIndex
 from bitindex.faiss_files import read_faiss, write_faiss
-from bitindex.index import FlatIndex, IVFIndex, MIHIndex
+from bitindex.index import FlatIndex, HNSWIndex, IVFIndex, MIHIndex
 from bitindex.storage import FileFormatError, load
 from bitindex.threads import get_num_threads, set_num_threads
 
@@ -56,6 +56,7 @@ __all__ = [
     "jaccard",
     # indexes over packed codes
     "FlatIndex",
+    "HNSWIndex",
     "IVFIndex",
     "MIHIndex",
     # floats in, similarities out

@@ -111,6 +111,9 @@ class IVFIndex(Index):
     def train(self, codes: _Bytes) -> None: ...
     def rebalance(self) -> None: ...
 
+class HNSWIndex(Index):
+    def n_unreached(self) -> int: ...
+
 class AdditiveCoder:
     """Codes of rows by given matrices; never changes, and any thread may use it."""
 

@@ -31,8 +31,9 @@ class EmbeddingIndex(EmbeddingRows):
         Makes the codes. Fitted, or fitted by :meth:`fit`. With ``similarity="cosine"`` rows are
         scaled to length 1 before they are encoded, so fit a binarizer that learns a center on such
         rows too; :meth:`fit` does.
-    kind : {"flat", "ivf"}
-        The kind of index that holds the codes: see :class:`FlatIndex`, :class:`IVFIndex`.
+    kind : {"flat", "hnsw", "ivf"}
+        The kind of index that holds the codes: see :class:`FlatIndex`, :class:`HNSWIndex`,
+        :class:`IVFIndex`.
     similarity : {"cosine", "dot", "l2"}
         What searches rank by: the cosine, the dot product, or minus the squared Euclidean
         distance.
@@ -40,7 +41,7 @@ class EmbeddingIndex(EmbeddingRows):
         Also keep the vectors, in this precision, and score the best candidates again with them.
     **options
         Those of the kind of index, by name: `n_lists`, `nprobe`, `target_recall` and `seed` of
-        "ivf"; "flat" has none.
+        "ivf"; `m`, `ef_construction`, `ef` and `seed` of "hnsw"; "flat" has none.
 
     Notes
     -----
@@ -140,8 +141,8 @@ class EmbeddingIndex(EmbeddingRows):
             Which version's embeddings Q are. Default: the newest. Queries of an older version are
             refused where they cannot search all rows.
         effort : int, optional
-            How far a kind of index that is not exact looks, >= 1: the lists of "ivf"; "flat" looks
-            at every row. Default: what the index is set to.
+            How far a kind of index that is not exact looks, >= 1: the lists of "ivf", the `ef`
+            of "hnsw"; "flat" looks at every row. Default: what the index is set to.
 
         Returns
         -------

@@ -12,6 +12,7 @@ METRICS = ["hamming", "jaccard", "dice", "cosine", *LEVEL_METRICS]
 BIT_ORDERS = ["big", "little"]
 # Options with which a kind that is not exact looks at every row.
 EXACT = {
+    "hnsw": {"ef": 2**31 - 1},
     "ivf": {"n_lists": 5, "nprobe": 5},
     "mih": {"fall_back": False},  # exact anyway; so it looks into its tables every time
 }

@@ -27,6 +27,7 @@ __all__ = [
 # kind in the file -> class that reads it, imported when such a file is loaded
 KINDS = {
     "flat": "bitindex.index.flat:FlatIndex",
+    "hnsw": "bitindex.index.hnsw:HNSWIndex",
     "ivf": "bitindex.index.ivf:IVFIndex",
     "mih": "bitindex.index.mih:MIHIndex",
     "embedding": "bitindex.embedding_index:EmbeddingIndex",

@@ -9,6 +9,7 @@ void bind_build(pybind11::module_& module);
 void bind_encode(pybind11::module_& module);
 void bind_errors(pybind11::module_& module);
 void bind_flat_index(pybind11::module_& module);
+void bind_hnsw_index(pybind11::module_& module);
 void bind_index(pybind11::module_& module);
 void bind_index_lock(pybind11::module_& module);
 void bind_ivf_index(pybind11::module_& module);

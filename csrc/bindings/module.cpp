@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, module) {
   bitindex::bind_index_lock(module);
   bitindex::bind_index(module);
   bitindex::bind_flat_index(module);
+  bitindex::bind_hnsw_index(module);
   bitindex::bind_ivf_index(module);
   bitindex::bind_mih_index(module);
 }

@@ -31,6 +31,8 @@ class Column {
   void set(size_t row, const void* value) noexcept;
   // Keeps the given rows, which ascend, and drops the others.
   void keep(const std::vector<uint32_t>& rows) noexcept;
+  // Drops all rows behind the first n.
+  void truncate(size_t n) noexcept { n_rows_ = n < n_rows_ ? n : n_rows_; }
   // A column in memory of its own whose row i is row rows[i] of this one.
   Column gathered(const std::vector<uint32_t>& rows) const;
 
