@@ -51,8 +51,7 @@ CandidateLists FlatIndex::find_within(const Scan& scan, const QueryBatch& querie
 }
 
 uint32_t FlatIndex::popcount_of(size_t row) const {
-  const double size =
-      overlap_row_size(*metric().overlap, store().column(kRowTerms).floats()[row]);
+  const double size = overlap_row_size(*metric().overlap, store().column(kRowTerms).floats()[row]);
   // A file may hold any number.
   const auto most = static_cast<uint32_t>(layout().n_bits);
   return size >= 0.0 && size <= most ? static_cast<uint32_t>(size) : most;

@@ -19,8 +19,7 @@ class FlatIndex : public Index {
   void find_order();
 
  protected:
-  CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries,
-                              size_t k) const override;
+  CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries, size_t k) const override;
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
   void rows_written(const RowsWritten& written, Cancel& cancel) override;

@@ -61,9 +61,7 @@ bool ProbeBudget::begin_round(double n_probes, double n_left) noexcept {
   constexpr double kEnoughToJudge = 64.0;
   const double rows_per_probe =
       n_probes_ < kEnoughToJudge ? rows_per_probe_ : std::max(rows_per_probe_, n_rows_ / n_probes_);
-  const auto with = [&](double n) {
-    return cost(n_probes_ + n, n_rows_ + n * rows_per_probe);
-  };
+  const auto with = [&](double n) { return cost(n_probes_ + n, n_rows_ + n * rows_per_probe); };
   if (with(n_left) <= kShareToFinish * scan_cost_)
     limit_ = scan_cost_;
   else if (with(n_probes) <= share_)

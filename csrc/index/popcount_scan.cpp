@@ -46,7 +46,8 @@ RowRange PopcountScan::rows_nearby(size_t place, size_t n) const {
   const std::vector<size_t>& starts = groups_.starts();
   const size_t size = score_.query_size(order_[place]);
   const size_t middle = (starts[size] + starts[size + 1]) / 2;
-  const size_t first = std::min(middle - std::min(middle, n / 2), starts.back() - std::min(n, starts.back()));
+  const size_t first =
+      std::min(middle - std::min(middle, n / 2), starts.back() - std::min(n, starts.back()));
   return {first, std::min(first + n, starts.back())};
 }
 
@@ -114,8 +115,7 @@ CandidateLists PopcountScan::within(float radius) {
     merge(first_place, scan_within(part, score, n, radius), all);
   };
   std::vector<RowRange> ranges;
-  for (size_t place = 0; place < n_queries(); ++place)
-    ranges.push_back(rows_within(place, radius));
+  for (size_t place = 0; place < n_queries(); ++place) ranges.push_back(rows_within(place, radius));
   for (const Together& queries : put_together(ranges)) look_at(queries, use);
   look_at_loose_rows(use);
   return take();
@@ -135,9 +135,8 @@ CandidateLists PopcountScan::nearest(size_t k) {
     return take();
   }
   // Without a limit that is nearly tight, ascending popcounts would bring ever nearer rows.
-  run_tasks(n_queries(), scan_.n_threads, scan_.cancel, [&](size_t place) {
-    look_at({place, place + 1, rows_nearby(place, n_nearby)}, look);
-  });
+  run_tasks(n_queries(), scan_.n_threads, scan_.cancel,
+            [&](size_t place) { look_at({place, place + 1, rows_nearby(place, n_nearby)}, look); });
   std::vector<RowRange> ranges;
   for (size_t place = 0; place < n_queries(); ++place)
     ranges.push_back(rows_within(place, limit_of(place, k)));

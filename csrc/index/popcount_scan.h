@@ -47,7 +47,8 @@ class PopcountScan {
   // Calls use(part, score, n) to scan a range of rows, or chosen ones of all, for some queries.
   template <class Use>
   void look_at(const Together& queries, Use use);
-  // Looks at the rows for one query from its popcount outwards, as far as its k-th nearest row asks.
+  // Looks at the rows for one query from its popcount outwards, as far as its k-th nearest row
+  // asks.
   template <class Use>
   void widen(size_t place, size_t n_nearby, size_t k, Use look);
   template <class Use>
@@ -60,7 +61,7 @@ class PopcountScan {
   const OverlapScore& score_;
   const MakeScore& make_score_;
   size_t n_bytes_;
-  std::vector<size_t> order_;  // queries by popcount
+  std::vector<size_t> order_;   // queries by popcount
   std::vector<uint8_t> codes_;  // in that order
   CandidateLists lists_;        // likewise
 };

@@ -119,8 +119,8 @@ bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
   if (k < kMinGuessedK || scan.filter.n_allowed() < 4 * rank * RowFilter::kSampleShare)
     return false;
   const RowFilter sample = scan.filter.sample(scan.store.n_rows());
-  const Scan sampled = {scan.store, scan.kernels, sample, scan.n_threads, scan.cancel,
-                        scan.rows,  scan.by_offset};
+  const Scan sampled = {scan.store,  scan.kernels, sample,        scan.n_threads,
+                        scan.cancel, scan.rows,    scan.by_offset};
   std::vector<SharedLimit> no_limits(plan.n_queries());
   CandidateLists lists(plan.n_queries());
   find_k_nearest(sampled, plan, rank, no_limits, lists.data());
@@ -139,8 +139,7 @@ CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queri
     std::vector<SharedLimit> limits(plan.n_queries());
     for (size_t q = 0; known_limits != nullptr && q < limits.size(); ++q)
       limits[q].publish(known_limits[plan.number_in_score(q)], SharedLimit::kNoRange);
-    const bool guessed =
-        known_limits == nullptr && guess_limits(scan, plan, n_results, limits);
+    const bool guessed = known_limits == nullptr && guess_limits(scan, plan, n_results, limits);
     find_k_nearest(scan, plan, n_results, limits, lists);
     const auto is_short = [&](const std::vector<Candidate>& list) {
       return list.size() < n_results;

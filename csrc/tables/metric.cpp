@@ -48,9 +48,12 @@ void level_terms(const KernelTable&, const CodeLayout& layout, const uint8_t* co
 // THE list of metrics.
 const Metric kMetrics[] = {
     {"hamming", true, 1, nullptr, hamming_score},
-    {"jaccard", false, 1, overlap_terms<Overlap::kJaccard>, overlap_score<Overlap::kJaccard>, Overlap::kJaccard},
-    {"dice", false, 1, overlap_terms<Overlap::kDice>, overlap_score<Overlap::kDice>, Overlap::kDice},
-    {"cosine", false, 1, overlap_terms<Overlap::kCosine>, overlap_score<Overlap::kCosine>, Overlap::kCosine},
+    {"jaccard", false, 1, overlap_terms<Overlap::kJaccard>, overlap_score<Overlap::kJaccard>,
+     Overlap::kJaccard},
+    {"dice", false, 1, overlap_terms<Overlap::kDice>, overlap_score<Overlap::kDice>,
+     Overlap::kDice},
+    {"cosine", false, 1, overlap_terms<Overlap::kCosine>, overlap_score<Overlap::kCosine>,
+     Overlap::kCosine},
     {"sdc1", false, 1, nullptr, one_bit_score},
     {"sdc2", false, 2, level_terms<2>, level_score<2>},
     {"sdc3", false, 3, level_terms<3>, level_score<3>},
