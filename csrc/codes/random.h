@@ -17,6 +17,11 @@ inline uint64_t next_random(uint64_t& state) noexcept {
   return x ^ x >> 31;
 }
 
+// From 0 up to 1.
+inline double next_fraction(uint64_t& state) noexcept {
+  return static_cast<double>(next_random(state) >> 11) * 0x1p-53;
+}
+
 // Keeps n of the rows, or all where there are fewer, and puts them in random order.
 inline void keep_at_random(std::vector<uint32_t>& rows, size_t n, uint64_t seed) {
   n = std::min(n, rows.size());

@@ -5,13 +5,16 @@
 #include <functional>
 #include <numeric>
 
+#include "codes/random.h"
 #include "scan/rank_rows.h"
 #include "scan/thread_pool.h"
 
 namespace bitindex {
 namespace {
 
-constexpr size_t kRounds = 8;
+constexpr size_t kRounds = 24;
+constexpr size_t kUnsureRounds = 20;
+constexpr double kMostDoubt = 0.8;
 constexpr size_t kCodesAtOnce = size_t{1} << 16;  // results of a search take memory
 
 std::vector<size_t> widths_without_vectors(const RowStore& rows) {
@@ -21,9 +24,26 @@ std::vector<size_t> widths_without_vectors(const RowStore& rows) {
   return widths;
 }
 
+// How far from one half the share of rows may lie that sets a bit, in a round. It shrinks, as in
+// simulated annealing: a list of two clusters would soon be that of the larger one, and the rows of
+// the other one would scatter over lists.
+double doubt_in(size_t round) {
+  if (round >= kUnsureRounds) return 0.0;
+  return kMostDoubt * (1.0 - static_cast<double>(round) / static_cast<double>(kUnsureRounds));
+}
+
 bool counts_common_bits(const Index& index, const KernelTable& kernels) {
   const auto score = index.metric().score(kernels, index.layout().codes(), nullptr, 0, nullptr);
   return score->bit_counts() != nullptr && score->bit_counts()->common;
+}
+
+// How often a bit must be set to be among the most frequent ones, as many as n codes have on
+// average.
+uint32_t least_frequent(std::vector<uint32_t> counts, size_t n) {
+  const size_t size = std::accumulate(counts.begin(), counts.end(), size_t{0}) / n;
+  const auto last = counts.begin() + static_cast<std::ptrdiff_t>(std::max<size_t>(size, 1) - 1);
+  std::nth_element(counts.begin(), last, counts.end(), std::greater<>());
+  return std::max(1u, *last);
 }
 
 }  // namespace
@@ -87,13 +107,15 @@ void Centroids::learn(const uint8_t* codes, size_t n, size_t n_centroids, Cancel
     std::transform(found.begin(), found.end(), groups.begin(),
                    [](const Candidate& centroid) { return centroid.row(); });
     const RowOrder members = order_by_group(groups, n_centroids, [](size_t) { return true; });
-    if (move_to_majorities(codes, members, centroids, cancel) == 0) break;
+    const double doubt = doubt_in(round);
+    const size_t n_moved = move_to_majorities(codes, members, doubt, centroids, cancel);
+    if (n_moved == 0 && doubt == 0.0) break;
     if (round + 1 < kRounds) fill_empty(codes, members, centroids);
   }
   set(centroids.data(), n_centroids, none);
 }
 
-size_t Centroids::move_to_majorities(const uint8_t* codes, const RowOrder& members,
+size_t Centroids::move_to_majorities(const uint8_t* codes, const RowOrder& members, double doubt,
                                      std::vector<uint8_t>& centroids, Cancel& cancel) const {
   constexpr size_t kPerTask = 64;
   const size_t n_bytes = layout_.n_bytes();
@@ -103,7 +125,8 @@ size_t Centroids::move_to_majorities(const uint8_t* codes, const RowOrder& membe
     for (size_t c = task * kPerTask; c < std::min(n_centroids, (task + 1) * kPerTask); ++c) {
       const size_t first = members.starts[c], n = members.starts[c + 1] - first;
       if (n > 0)
-        write_majority(codes, members.rows.data() + first, n, centroids.data() + c * n_bytes);
+        write_majority(codes, members.rows.data() + first, n, doubt,
+                       centroids.data() + c * n_bytes);
     }
   });
   size_t n_moved = 0;
@@ -115,7 +138,7 @@ size_t Centroids::move_to_majorities(const uint8_t* codes, const RowOrder& membe
   return n_moved;
 }
 
-void Centroids::write_majority(const uint8_t* codes, const uint32_t* rows, size_t n,
+void Centroids::write_majority(const uint8_t* codes, const uint32_t* rows, size_t n, double doubt,
                                uint8_t* out) const {
   const size_t n_bytes = layout_.n_bytes();
   std::vector<uint32_t> counts(8 * n_bytes);
@@ -124,19 +147,17 @@ void Centroids::write_majority(const uint8_t* codes, const uint32_t* rows, size_
     for (size_t byte = 0; byte < n_bytes; ++byte)
       for (size_t bit = 0; bit < 8; ++bit) counts[8 * byte + bit] += code[byte] >> bit & 1u;
   }
-  uint32_t least = static_cast<uint32_t>(n / 2 + 1);
-  if (counts_common_bits_) {
-    const size_t size = std::accumulate(counts.begin(), counts.end(), size_t{0}) / n;
-    std::vector<uint32_t> frequent = counts;
-    const auto last = frequent.begin() + static_cast<std::ptrdiff_t>(std::max<size_t>(size, 1) - 1);
-    std::nth_element(frequent.begin(), last, frequent.end(), std::greater<>());
-    least = std::max(1u, *last);
-  }
   std::memset(out, 0, n_bytes);
+  const uint32_t frequent = counts_common_bits_ ? least_frequent(counts, n) : 0;
   const uint8_t* first = codes + rows[0] * n_bytes;
+  uint64_t random = 0;
   for (size_t bit = 0; bit < counts.size(); ++bit) {
-    const bool is_tie = !counts_common_bits_ && 2 * size_t{counts[bit]} == n;
-    const bool is_set = is_tie ? (first[bit / 8] >> (bit % 8) & 1) != 0 : counts[bit] >= least;
+    const double least = (0.5 + doubt * (next_fraction(random) - 0.5)) * static_cast<double>(n);
+    bool is_set = static_cast<double>(counts[bit]) > least;
+    if (counts_common_bits_)
+      is_set = counts[bit] >= frequent;
+    else if (static_cast<double>(counts[bit]) == least)
+      is_set = (first[bit / 8] >> (bit % 8) & 1) != 0;
     if (is_set) out[bit / 8] = static_cast<uint8_t>(out[bit / 8] | 1u << (bit % 8));
   }
 }

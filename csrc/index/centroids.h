@@ -41,8 +41,9 @@ class Centroids {
   // The code that stands for some of the codes: the bits that most of them have, or, where common
   // bits count, the most frequent ones, as many as the codes have on average. The majority of
   // sparse codes would have hardly any.
-  void write_majority(const uint8_t* codes, const uint32_t* rows, size_t n, uint8_t* out) const;
-  size_t move_to_majorities(const uint8_t* codes, const RowOrder& members,
+  void write_majority(const uint8_t* codes, const uint32_t* rows, size_t n, double doubt,
+                      uint8_t* out) const;
+  size_t move_to_majorities(const uint8_t* codes, const RowOrder& members, double doubt,
                             std::vector<uint8_t>& centroids, Cancel& cancel) const;
   void fill_empty(const uint8_t* codes, const RowOrder& members,
                   std::vector<uint8_t>& centroids) const;

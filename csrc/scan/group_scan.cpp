@@ -46,6 +46,12 @@ class Visitor {
   Tile tile_;
 };
 
+bool is_empty(const RowGroups& groups, size_t group, size_t n_rows) {
+  bool empty = groups.loose(group).empty();
+  groups.for_each_range(group, n_rows, [&](size_t, size_t) { empty = false; });
+  return empty;
+}
+
 // Ends of tasks of about the same work, as positions in `visits`.
 std::vector<size_t> cut_tasks(const Scan& scan, const RowGroups& groups,
                               const std::vector<GroupVisit>& visits) {
@@ -210,13 +216,14 @@ CandidateLists scan_groups_nearest(const Scan& scan, const Score& score, const R
                                    const GroupChoice& chosen, size_t k) {
   CandidateLists lists(chosen.size());
   if (k == 0) return lists;
+  const bool has_unplaced = !is_empty(groups, groups.unplaced(), scan.store.n_rows());
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
     NearestOfBatch nearest(scan, plan, groups, k);
     // The most promising group of each query comes first: it makes the others cheap.
     GroupVisits first, others;
     for (size_t q = 0; q < plan.n_queries(); ++q) {
       const std::vector<uint32_t>& of_query = chosen[first_query + q];
-      first.add(groups.unplaced(), q);
+      if (has_unplaced) first.add(groups.unplaced(), q);
       for (size_t i = 0; i < of_query.size(); ++i) (i == 0 ? first : others).add(of_query[i], q);
     }
     nearest.look_at_first(first);
@@ -230,10 +237,11 @@ CandidateLists scan_groups_within(const Scan& scan, const Score& score, const Ro
                                   const GroupChoice& chosen, float radius) {
   CandidateLists lists(chosen.size());
   const NearerFirst nearer_first(scan.store.ids());
+  const bool has_unplaced = !is_empty(groups, groups.unplaced(), scan.store.n_rows());
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
     GroupVisits visits;
     for (size_t q = 0; q < plan.n_queries(); ++q) {
-      visits.add(groups.unplaced(), q);
+      if (has_unplaced) visits.add(groups.unplaced(), q);
       for (const uint32_t group : chosen[first_query + q]) visits.add(group, q);
     }
     const auto found = std::make_unique<Found[]>(plan.n_queries());
