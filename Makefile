@@ -14,7 +14,7 @@ BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work in one environment
-.PHONY: help demo test test-generic sanitize lint format bench bench-quality bench-ivf bench-hnsw bench-bebr wheel clean
+.PHONY: help demo test test-generic sanitize lint format bench bench-quality bench-ivf bench-hnsw bench-mih bench-bitbound bench-bebr wheel clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -82,6 +82,14 @@ bench-ivf: $(VENV)/.with-bench ## compare IVFIndex with faiss at equal recall
 # HNSW="...": options of bench/search_hnsw.py, such as --bits 512.
 bench-hnsw: $(VENV)/.with-bench ## compare HNSWIndex with faiss and usearch at equal recall
 	$(BIN)/python bench/search_hnsw.py $(HNSW)
+
+# MIH="...": options of bench/mih.py, such as --codes 10000000 --texts FILE.gz.
+bench-mih: $(VENV)/.with-bench ## compare MIHIndex with a scan and faiss's MultiHash
+	$(BIN)/python bench/mih.py $(MIH)
+
+# FINGERPRINTS as for bench.
+bench-bitbound: $(VENV)/.with-bench ## compare rows by popcount with a plain scan and FPSim2
+	$(BIN)/python bench/bitbound.py $(if $(FINGERPRINTS),--fingerprints "$(FINGERPRINTS)")
 
 # BEBR="...": files that the paired tasks need, and other options of bench/bebr.py. PyTorch is that of
 # the extra `test`, which is pinned.

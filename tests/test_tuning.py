@@ -34,7 +34,7 @@ def figures(trial):
 def test_signs_are_found_where_they_are_all():
     # Rows come 20 times, so the 10 nearest of a query are those equal to it with the smallest ids.
     signs = np.random.default_rng(1).choice(np.float32([-1, 1]), (30, 64))
-    result = bi.tune(np.repeat(signs, 20, axis=0), target_recall=1.0, binarizers=["sign"])
+    result = bi.tune(np.repeat(signs, 20, axis=0), 1.0, binarizers=["sign"], kinds=["flat"])
     assert result.best == Recipe("sign")
     assert result.reached
     assert (result.best_trial.bytes_per_vector, result.best_trial.recall) == (8, 1.0)
@@ -53,7 +53,7 @@ def test_thresholds_are_found_for_data_far_from_zero():
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_recall_is_that_of_the_recipe(similarity):
-    result = bi.tune(X, k=5, similarity=similarity, binarizers=["sign"], **DRAWN)
+    result = bi.tune(X, k=5, similarity=similarity, binarizers=["sign"], kinds=["flat"], **DRAWN)
     split = hold_out(X, None, k=5, similarity=similarity, **DRAWN)
     assert (result.n_base, result.n_queries) == (300, 40)
     assert (result.n_rows, result.n_dims) == (560, 24)
@@ -99,7 +99,7 @@ def test_no_binarizer_sees_a_query(monkeypatch):
             return super().fit(rows)
 
     monkeypatch.setitem(BINARIZERS, "watched", Watched)
-    bi.tune(X, similarity="dot", binarizers=["watched"], **DRAWN)
+    bi.tune(X, similarity="dot", binarizers=["watched"], kinds=["flat"], **DRAWN)
     split = hold_out(X, None, k=10, similarity="dot", **DRAWN)
     (rows,) = seen
     np.testing.assert_array_equal(rows, split.base)

@@ -76,6 +76,7 @@ class IVFIndex(PackedIndex):
 
     _storage_kind: ClassVar[str] = "ivf"
     _core_type: ClassVar[type[_core.Index]] = _core.IVFIndex
+    efforts: ClassVar[tuple[int, ...]] = (1, 2, 4, 8, 16, 32, 64)
 
     def __init__(
         self,
@@ -103,7 +104,22 @@ class IVFIndex(PackedIndex):
         target_recall: SupportsFloat = 0.95,
         seed: SupportsIndex = 0,
     ) -> dict[str, Any]:
-        """Return the options of the compiled class, or raise an error."""
+        """Return the options of the compiled class.
+
+        Parameters
+        ----------
+        n_lists, nprobe, target_recall, seed
+            As :class:`IVFIndex`.
+
+        Returns
+        -------
+        dict
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one has a wrong type or value.
+        """
         if n_lists is not None:
             n_lists = as_count(n_lists, "n_lists", 1)
             if n_lists > _MOST_LISTS:

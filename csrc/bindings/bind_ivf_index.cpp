@@ -32,10 +32,9 @@ py::dict structure(const IVFIndex& index) {
   py::dict arrays;
   const IVFStructure structure = index.structure();
   if (structure.sizes.empty()) return arrays;
-  const std::vector<int64_t> state = {static_cast<int64_t>(structure.n_trained),
-                                      static_cast<int64_t>(structure.learned.codes),
-                                      static_cast<int64_t>(structure.learned.floats),
-                                      structure.is_given};
+  const std::vector<int64_t> state = {
+      static_cast<int64_t>(structure.n_trained), static_cast<int64_t>(structure.learned.codes),
+      static_cast<int64_t>(structure.learned.floats), structure.is_given};
   arrays["centroids"] = array_of(structure.centroids);
   if (!structure.terms.scales.empty()) arrays["scales"] = array_of(structure.terms.scales);
   if (!structure.terms.offsets.empty()) arrays["offsets"] = array_of(structure.terms.offsets);

@@ -66,8 +66,8 @@ class RowGroups {
   void forget_loose(uint32_t row, size_t group) noexcept;
 
   std::vector<size_t> starts_;
-  std::vector<uint32_t> tail_groups_;        // of the rows from n_ordered() on
-  std::map<uint32_t, uint32_t> misplaced_;   // row before n_ordered(), its group
+  std::vector<uint32_t> tail_groups_;         // of the rows from n_ordered() on
+  std::map<uint32_t, uint32_t> misplaced_;    // row before n_ordered(), its group
   std::vector<std::vector<uint32_t>> loose_;  // by group
 };
 

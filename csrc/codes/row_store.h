@@ -66,8 +66,8 @@ class RowStore {
   bool is_sparse() const noexcept;
   // Drops removed rows, and returns those that were kept: row i was row kept[i] before.
   std::vector<uint32_t> compact();
-  // Row i becomes what is row rows[i] now; other rows go, all that were removed among them. Takes as
-  // much memory again meanwhile. Throws std::bad_alloc, and then nothing has changed.
+  // Row i becomes what is row rows[i] now; other rows go, all that were removed among them. Takes
+  // as much memory again meanwhile. Throws std::bad_alloc, and then nothing has changed.
   void reorder(const std::vector<uint32_t>& rows);
 
   // Takes over columns that live elsewhere (null: the column is not there), and their ids.

@@ -11,12 +11,11 @@
 //   search   flip the bit that lowers the error most, or raises it least; a flipped bit rests for
 //            some steps (tabu search). It ends `patience` steps after the best code that it met.
 //
-// Products are those of integer_matrix.h, exact once their factors are rounded; all else is done by
-// float operations in a fixed order.
-// Sources: Babenko & Lempitsky, "Additive quantization", CVPR 2014; Carreira-Perpinan &
-// Raziperchikolaei, "Hashing with binary autoencoders", CVPR 2015; Guo et al., "Accelerating
-// large-scale inference with anisotropic vector quantization", ICML 2020 (the second term); Glover,
-// "Tabu search", 1989.
+// Products are those of integer_matrix.h, and costs of flips those of flip_search.h: exact once
+// what they are made of is rounded. All else is done by float operations in a fixed order. Sources:
+// Babenko & Lempitsky, "Additive quantization", CVPR 2014; Carreira-Perpinan & Raziperchikolaei,
+// "Hashing with binary autoencoders", CVPR 2015; Guo et al., "Accelerating large-scale inference
+// with anisotropic vector quantization", ICML 2020 (the second term); Glover, "Tabu search", 1989.
 #pragma once
 
 #include <memory>

@@ -22,11 +22,12 @@ int16_t saturated(int x) noexcept {
   return static_cast<int16_t>(std::min(std::max(x, INT16_MIN), INT16_MAX));
 }
 
-// Rounds; no number becomes -limit.
-int16_t rounded(float x, float limit) noexcept {
+// Rounds; what is too large becomes the largest number, with its sign.
+int16_t rounded(float x) noexcept {
+  constexpr float kLimit = 32767.0f;
   constexpr float kShift = 12582912.0f;  // 3 * 2^22: adding and subtracting it rounds
-  const float above = x > -limit ? x : -limit;
-  const float within = above < limit ? above : limit;
+  const float above = x > -kLimit ? x : -kLimit;
+  const float within = above < kLimit ? above : kLimit;
   return static_cast<int16_t>(static_cast<int32_t>((within + kShift) - kShift));
 }
 
@@ -55,8 +56,7 @@ FlipProblem::FlipProblem(const float* gram, size_t n_dims, size_t n_bits, size_t
   for (size_t i = 0; i < n_bits; ++i)
     for (size_t j = 0; j < n_bits; ++j)
       if (i != j)
-        doubled_[i * width_ + j] =
-            rounded(2.0f * gram[i * stride + j] * scales_[j] - 0.5f, 32767.0f);
+        doubled_[i * width_ + j] = rounded(2.0f * gram[i * stride + j] * scales_[j] - 0.5f);
 }
 
 // Where patience is 0 no sign has to rest, but for the one flipped last it does no harm.
@@ -87,8 +87,8 @@ void FlipSearch::start(const FlipStart& start) noexcept {
     const float sign = static_cast<float>(start.signs[j] - 1);
     const float own_along = weight * start.along[j] * start.along[j];
     const float cost = sign * start.gradient[j] + (own[j] + own_along);
-    costs[j] = rounded(cost * scales[j], 32767.0f);
-    pulls[j] = rounded(sign * along[j] * pulls_per_along, 32767.0f);
+    costs[j] = rounded(cost * scales[j]);
+    pulls[j] = rounded(sign * along[j] * pulls_per_along);
     signs[j] = static_cast<int16_t>((start.signs[j] >> 1) - 1);
   }
   std::fill(costs + n_bits, costs + problem_.width(), int16_t{INT16_MAX});
@@ -96,7 +96,7 @@ void FlipSearch::start(const FlipStart& start) noexcept {
   std::fill(rests_.begin() + static_cast<std::ptrdiff_t>(n_bits), rests_.end(), uint8_t{1});
   factor_ = weight * start.left_along * pull_unit * 32768.0f / unit;
   factor_step_ = 2.0f * weight * pull_unit * pull_unit * 32768.0f / unit;
-  update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded(factor_, 32767.0f)};
+  update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded(factor_)};
   oldest_ = n_steps_ = 0;
   n_halves_ = 0;
   along_scale_ = factor_step_ > 0.0f ? 1.0 / (32768.0 * factor_step_) : 0.0;
@@ -107,8 +107,8 @@ void FlipSearch::start(const FlipStart& start) noexcept {
 void FlipSearch::set_best(double error) noexcept {
   least_error_ = error;
   coarsest_ = 0.0f;
+  if (since_best_ > 0) std::fill(differs_.begin(), differs_.end(), int16_t{0});
   since_best_ = 0;
-  std::fill(differs_.begin(), differs_.end(), int16_t{0});
 }
 
 void FlipSearch::look() noexcept {
@@ -145,10 +145,10 @@ double FlipSearch::error_now() const noexcept { return change_ + along_scale_ * 
 // What the flip changes is added to the costs by the next step.
 void FlipSearch::flip(size_t j) noexcept {
   const float pull = pulls_[j], factor_change = factor_step_ * problem_.shares_[j] * pull;
-  const int own_pull = rounded(factor_change * pull / 32768.0f, 32767.0f);
+  const int own_pull = rounded(factor_change * pull / 32768.0f);
   change_ += (2 * costs_[j] + n_halves_ - own_pull) * problem_.shares_[j];
   factor_ += factor_change;
-  update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded(factor_, 32767.0f)};
+  update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded(factor_)};
   signs_[j] = static_cast<int16_t>(~signs_[j]);
   pulls_[j] = static_cast<int16_t>(-pulls_[j]);
   size_t& oldest = resting_[oldest_];

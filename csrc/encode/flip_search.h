@@ -83,7 +83,7 @@ class FlipSearch {
   FlipUpdate update_;
   float factor_, factor_step_;  // the update's factor is factor_, which a flip changes by its pull
   CheapestFlip next_;
-  size_t oldest_, n_steps_, since_best_;
+  size_t oldest_, n_steps_, since_best_ = 0;
   int n_halves_;        // by how many half units costs are behind
   double change_;       // of e^T W e since the start, in half units
   double along_scale_;  // from factor_^2 to the error along v, in half units

@@ -43,7 +43,8 @@ void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms) 
     metric_.row_terms(kernels_, layout_.codes(), codes, n, row_terms.data());
   }
   RowStore store(widths_);
-  store.add(n, nullptr, {codes, row_terms.data(), terms.scales.data(), terms.offsets.data(), nullptr});
+  store.add(n, nullptr,
+            {codes, row_terms.data(), terms.scales.data(), terms.offsets.data(), nullptr});
   store_ = std::move(store);
 }
 
@@ -67,9 +68,8 @@ std::vector<Candidate> Centroids::nearest(const uint8_t* codes, size_t n, Cancel
   found.reserve(n);
   for (size_t first = 0; first < n; first += kCodesAtOnce) {
     const size_t here = std::min(kCodesAtOnce, n - first);
-    const auto score =
-        metric_.score(kernels_, layout_.codes(), codes + first * layout_.n_bytes(), here,
-                      store_.column(kRowTerms).floats());
+    const auto score = metric_.score(kernels_, layout_.codes(), codes + first * layout_.n_bytes(),
+                                     here, store_.column(kRowTerms).floats());
     for (const auto& list : rank_rows(scan, *score, here, 1)) found.push_back(list.front());
   }
   return found;

@@ -1,6 +1,6 @@
 // Codes that stand for lists of rows, found by k-majority: k-means where a centroid is the bitwise
-// majority of its rows (Grana et al., "A fast approach for integrating ORB descriptors in the bag of
-// words model", 2013).
+// majority of its rows (Grana et al., "A fast approach for integrating ORB descriptors in the bag
+// of words model", 2013).
 #pragma once
 
 #include <cstdint>
@@ -33,14 +33,14 @@ class Centroids {
   // terms: one number for each centroid where the index keeps them.
   void set(const uint8_t* codes, size_t n, const CentroidTerms& terms);
 
-  // The nearest centroid of each code, by the metric of the index: its number and the distance. Ties
-  // go to the smaller number.
+  // The nearest centroid of each code, by the metric of the index: its number and the distance.
+  // Ties go to the smaller number.
   std::vector<Candidate> nearest(const uint8_t* codes, size_t n, Cancel& cancel) const;
 
  private:
   // The code that stands for some of the codes: the bits that most of them have, or, where common
-  // bits count, the most frequent ones, as many as the codes have on average. The majority of sparse
-  // codes would have hardly any.
+  // bits count, the most frequent ones, as many as the codes have on average. The majority of
+  // sparse codes would have hardly any.
   void write_majority(const uint8_t* codes, const uint32_t* rows, size_t n, uint8_t* out) const;
   size_t move_to_majorities(const uint8_t* codes, const RowOrder& members,
                             std::vector<uint8_t>& centroids, Cancel& cancel) const;

@@ -53,8 +53,7 @@ size_t IVFIndex::probes_for(size_t effort, bool by_floats) const noexcept {
   return std::min(n, n_lists);
 }
 
-CandidateLists IVFIndex::find_nearest(const Scan& scan, const QueryBatch& queries,
-                                      size_t k) const {
+CandidateLists IVFIndex::find_nearest(const Scan& scan, const QueryBatch& queries, size_t k) const {
   const auto score = queries.score(scan.store);
   if (!has_lists() || k == 0) return scan_nearest(scan, *score, queries.n, k);
   // Embeddings are kept with a metric of bits, and only float queries need tables then.
@@ -120,7 +119,8 @@ std::vector<uint32_t> IVFIndex::lists_of(const uint8_t* codes, size_t n, Cancel&
 }
 
 void IVFIndex::put_in_order() {
-  RowOrder order = groups_.order(store().n_rows(), [&](size_t row) { return store().is_live(row); });
+  RowOrder order =
+      groups_.order(store().n_rows(), [&](size_t row) { return store().is_live(row); });
   RowGroups ordered(std::move(order.starts));
   reorder_rows(order.rows);
   groups_ = std::move(ordered);

@@ -34,7 +34,7 @@ struct IVFStructure {
   std::vector<float> radii;     // distance of a list's farthest row from its centroid
   size_t n_trained = 0;         // rows that the lists were made for
   LearnedProbes learned;
-  bool is_given = false;        // the centroids come from codes of the caller
+  bool is_given = false;  // the centroids come from codes of the caller
 };
 
 class IVFIndex : public Index {
@@ -55,8 +55,7 @@ class IVFIndex : public Index {
   void restore_structure(const IVFStructure& structure);
 
  protected:
-  CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries,
-                              size_t k) const override;
+  CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries, size_t k) const override;
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
   void rows_written(const RowsWritten& written, Cancel& cancel) override;

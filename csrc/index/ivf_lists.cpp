@@ -104,8 +104,7 @@ void IVFIndex::fill_lists(std::unique_ptr<Centroids> centroids, Cancel& cancel) 
   std::vector<float> radii(n_lists, 0.0f);
   for (size_t row = 0; row < n_rows; ++row)
     radii[lists[row]] = std::max(radii[lists[row]], nearest[row].key());
-  RowOrder order =
-      order_by_group(lists, n_lists, [&](size_t row) { return store().is_live(row); });
+  RowOrder order = order_by_group(lists, n_lists, [&](size_t row) { return store().is_live(row); });
   centroids->set(codes.data(), n_lists, mean_terms(order));
   RowGroups groups(std::move(order.starts));
   reorder_rows(order.rows);

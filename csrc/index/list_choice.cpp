@@ -26,8 +26,8 @@ size_t ListChoice::count_allowed(size_t list) const {
     n += filter.allows_all() ? last - first : filter.count(first, last);
   });
   if (filter.allows_all()) return n + loose.size();
-  return n + static_cast<size_t>(std::count_if(
-                 loose.begin(), loose.end(), [&](uint32_t row) { return filter.allows(row); }));
+  return n + static_cast<size_t>(std::count_if(loose.begin(), loose.end(),
+                                               [&](uint32_t row) { return filter.allows(row); }));
 }
 
 CandidateLists ListChoice::nearest_centroids(const Score& score, size_t n_queries, size_t n) const {

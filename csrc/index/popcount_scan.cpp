@@ -9,21 +9,12 @@
 namespace bitindex {
 namespace {
 
-constexpr size_t kQueriesOfSlices = 4;
-// To prepare rows for a batch costs as much as to look at them for so many queries.
-constexpr size_t kPreparingQueries = 64;
 // The first look for the nearest rows goes to a share of them, and some more.
 constexpr size_t kNearbyShare = 512;
 constexpr size_t kNearbyPerResult = 8;
 // So few queries need no rows prepared, so they go on by steps, each this many times as wide.
 constexpr size_t kAlone = 2;
 constexpr size_t kWidening = 4;
-
-RowRange both(const RowRange& a, const RowRange& b) {
-  if (a.size() == 0) return b;
-  if (b.size() == 0) return a;
-  return {std::min(a.first, b.first), std::max(a.last, b.last)};
-}
 
 }  // namespace
 
@@ -61,23 +52,16 @@ RowRange PopcountScan::rows_nearby(size_t place, size_t n) const {
 
 std::vector<PopcountScan::Together> PopcountScan::put_together(
     const std::vector<RowRange>& ranges) const {
-  const auto cost = [](const Together& queries) {
-    return queries.rows.size() * (queries.last_query - queries.first_query + kPreparingQueries);
-  };
   std::vector<Together> all;
-  for (size_t first = 0; first < n_queries(); first += kQueriesOfSlices) {
-    Together next = {first, std::min(n_queries(), first + kQueriesOfSlices), ranges[first]};
-    for (size_t place = first; place < next.last_query; ++place)
-      next.rows = both(next.rows, ranges[place]);
-    if (!all.empty()) {
-      const Together joined = {all.back().first_query, next.last_query,
-                               both(all.back().rows, next.rows)};
-      if (cost(joined) <= cost(all.back()) + cost(next)) {
-        all.back() = joined;
-        continue;
-      }
+  for (size_t place = 0; place < n_queries(); ++place) {
+    const RowRange& rows = ranges[place];
+    if (all.empty() || rows.first >= all.back().rows.last) {
+      all.push_back({place, place + 1, rows});
+      continue;
     }
-    all.push_back(next);
+    all.back().last_query = place + 1;
+    all.back().rows.first = std::min(all.back().rows.first, rows.first);
+    all.back().rows.last = std::max(all.back().rows.last, rows.last);
   }
   return all;
 }

@@ -29,7 +29,8 @@ class PopcountScan {
   CandidateLists within(float radius);
 
  private:
-  // Queries of about the same popcount, which look at the same rows; by their place in that order.
+  // Queries, by their place in that order, that share the preparation of rows: those whose rows
+  // overlap. The scan sees for itself who needs which of them.
   struct Together {
     size_t first_query, last_query;
     RowRange rows;

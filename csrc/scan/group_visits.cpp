@@ -9,7 +9,8 @@ namespace {
 size_t n_parts(const RowGroups& groups, size_t group, size_t n_rows) {
   size_t n_parts = 1;
   groups.for_each_range(group, n_rows, [&](size_t first, size_t last) {
-    n_parts = std::max(n_parts, (last - first + GroupVisits::kPartRows - 1) / GroupVisits::kPartRows);
+    n_parts =
+        std::max(n_parts, (last - first + GroupVisits::kPartRows - 1) / GroupVisits::kPartRows);
   });
   return n_parts;
 }

@@ -54,8 +54,11 @@ size_t QueryPlan::most_queries(size_t n_bytes) noexcept {
 }
 
 size_t QueryPlan::bytes_per_query() const noexcept {
-  // An offset of 4 bytes for a third of the bits.
-  return method_ == Method::kSlices ? table_bytes_ / 3 : table_bytes_;
+  if (method_ != Method::kSlices) return table_bytes_;
+  // Queries of few bits are short programs, so that many of them share what is prepared of rows.
+  size_t n_bytes = 0;
+  for (const SliceGroup& group : slice_groups_) n_bytes += group.program_bytes();
+  return n_bytes / n_queries_ + 1;
 }
 
 }  // namespace bitindex

@@ -23,6 +23,9 @@ class SliceGroup {
   SliceProgram program() const noexcept {
     return {n_queries_, steps_.data(), steps_.size(), offsets_.data()};
   }
+  size_t program_bytes() const noexcept {
+    return steps_.size() * sizeof(SliceStep) + offsets_.size() * sizeof(uint32_t);
+  }
   // Passes the rows whose sum for query i of the group keeps the bound (see Score::sum_bound).
   SliceTest test(size_t i, int32_t sum_bound) const noexcept;
 
