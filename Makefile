@@ -22,11 +22,14 @@ help: ## print this list
 demo: $(VENV)/.installed ## search real data and say how good the answers are
 	@$(BIN)/bitindex demo
 
+# A process for each core; one that is done takes tests from another.
+PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
+
 test: $(VENV)/.with-test ## run all tests
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-generic: $(VENV)/.with-test ## run the tests on the kernels for any CPU
-	BITINDEX_ISA=generic $(BIN)/pytest -m "not compiles"
+	BITINDEX_ISA=generic $(PYTEST) -m "not compiles"
 
 # An own build, which PYTHONPATH puts before the one in .venv. The interpreter is no sanitized
 # program, so the runtime is loaded first; libstdc++ beside it, or it could not find the function
@@ -42,7 +45,7 @@ sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and Undefin
 	BITINDEX_SANITIZE=$(SANITIZERS) $(BIN)/python setup.py --quiet build --build-lib $(SANITIZED)
 	BITINDEX_SANITIZE=$(SANITIZERS) PYTHONPATH=$(SANITIZED) LD_PRELOAD="$(SANITIZER_RUNTIME)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	$(BIN)/pytest -m "not compiles and not forks_beside_threads" --capture=sys
+	$(PYTEST) -m "not compiles and not forks_beside_threads" --capture=sys
 
 # With the extra `test`, because the types of its packages are checked too.
 lint: $(VENV)/.with-test $(VENV)/.with-lint ## check style and types
