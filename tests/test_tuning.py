@@ -9,6 +9,7 @@ import pytest
 import bitindex as bi
 from bitindex.binarize import BINARIZERS
 from bitindex.evaluate import recall_at_k
+from bitindex.index import EMBEDDING_KINDS
 from bitindex.tuning import Recipe, Trial, TuneResult
 from bitindex.tuning.grid import OVERSAMPLES, variants
 from bitindex.tuning.split import hold_out
@@ -238,6 +239,14 @@ class TestChoice:
         flat, faster = trial(20, 0.9), trial(24, 0.8, kind="ivf")
         assert result_of(flat, faster).pareto == (flat, faster)
 
+    def test_less_effort_is_on_the_front_where_it_finds_less(self):
+        little, much = (
+            replace(t, recipe=replace(t.recipe, effort=effort))
+            for t, effort in [(trial(24, 0.7, kind="ivf"), 1), (trial(24, 0.8, kind="ivf"), 8)]
+        )
+        wasted = replace(much, recipe=replace(much.recipe, effort=16))
+        assert result_of(wasted, much, little).pareto == (little, much)
+
     def test_front_is_what_nothing_beats(self):
         generator = np.random.default_rng(0)
         for _ in range(50):
@@ -254,6 +263,28 @@ class TestChoice:
                 if equal and max(t.recall for t in equal) > max(fewer, default=-1):
                     wanted.append(min(equal, key=lambda t: (-t.recall, t.recipe.oversample)))
             assert front == tuple(wanted)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EMBEDDING_KINDS if kind != "flat"])
+def test_other_kinds_are_tried_with_the_best_recipe(kind):
+    result = bi.tune(X, 0.8, binarizers=["sign"], kinds=["flat", kind])
+    best, *others = [result.best_trial, *(t for t in result.table if t.recipe.kind == kind)]
+    assert best.recipe.kind == "flat"
+    efforts = EMBEDDING_KINDS[kind].efforts
+    assert [t.recipe.effort for t in others] == list(efforts)
+    for other in others:
+        assert replace(other.recipe, kind="flat", effort=None) == best.recipe
+        assert other.recall <= best.recall + 1e-9
+        assert other.bytes_per_vector >= best.bytes_per_vector
+    # So few rows are scanned in the end, by every kind.
+    assert others[-1].recall == best.recall
+    names = {"bi": bi, "X": X, "Q": X[:5]}
+    exec(repr(others[0].recipe), names)
+    assert names["index"].kind == kind
+    assert f"effort={efforts[0]}" in repr(others[0].recipe)
+    assert f" {kind} {efforts[0]} + int8" in others[0].recipe.method
+    small = bi.tune(X, 0.8, budget_bytes=best.bytes_per_vector, binarizers=["sign"], kinds=[kind])
+    assert all(t.bytes_per_vector <= best.bytes_per_vector for t in small.table)
 
 
 def test_recall_of_a_sample_stands_for_that_of_all():
@@ -341,6 +372,9 @@ class TestBudget:
         ({"similarity": "l1"}, ValueError, "similarity must be one of cosine, dot, l2, got 'l1'"),
         ({"binarizers": "sign"}, TypeError, "a sequence of names, got the string 'sign'"),
         ({"binarizers": []}, ValueError, "binarizers must name at least one, got none"),
+        ({"kinds": "ivf"}, TypeError, "kinds must be a sequence of names, got the string 'ivf'"),
+        ({"kinds": []}, ValueError, "kinds must name at least one, got none"),
+        ({"kinds": ["mih"]}, ValueError, "kinds must be one of flat.*, got 'mih'"),
         ({"binarizers": ["signs"]}, ValueError, "binarizers must be one of .*sign.*, got 'signs'"),
         ({"n_sample": 0}, ValueError, "n_sample must be >= 1, got 0"),
         ({"n_queries": 0}, ValueError, "n_queries must be >= 1, got 0"),

@@ -63,6 +63,7 @@ class HNSWIndex(PackedIndex):
 
     _storage_kind: ClassVar[str] = "hnsw"
     _core_type: ClassVar[type[_core.Index]] = _core.HNSWIndex
+    efforts: ClassVar[tuple[int, ...]] = (16, 32, 64, 128, 256, 512)
 
     def __init__(
         self,

@@ -84,10 +84,11 @@ class TuneResult:
 
         Rescoring more candidates takes time and no bytes, so those that rescore oversample as much
         as helps; the best recipe oversamples as little as reaches the target, and may not be among
-        them. Kinds of index trade recall for time, so each kind has a front of its own.
+        them. Kinds of index trade recall for time, so each kind has a front of its own: of one that
+        is not exact, the least effort for each recall.
         """
         front: dict[str, list[Trial]] = {}
-        for trial in sorted(self.table, key=_bytes_then_recall):
+        for trial in sorted(self.table, key=_cost_then_recall):
             of_kind = front.setdefault(trial.recipe.kind, [])
             if not of_kind or trial.recall > of_kind[-1].recall:
                 of_kind.append(trial)
@@ -167,8 +168,8 @@ class TuneResult:
         )
 
 
-def _bytes_then_recall(trial: Trial) -> tuple[float, float, float]:
-    return trial.bytes_per_vector, -trial.recall, trial.rescored
+def _cost_then_recall(trial: Trial) -> tuple[float, ...]:
+    return trial.recipe.effort or 0, trial.bytes_per_vector, -trial.recall, trial.rescored
 
 
 def _table(trials: Sequence[Trial], best: Trial) -> str:
