@@ -7,15 +7,33 @@ return any of the rows that tie there.
 
 from __future__ import annotations
 
+import argparse
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
-from common import Columns, Spread, quotient, rates_in_turns, ratio_text, spread
+from common import (
+    Columns,
+    Spread,
+    add_turns,
+    positive,
+    quotient,
+    rates_in_turns,
+    ratio_text,
+    spread,
+    thread_counts,
+)
 
+import bitindex as bi
+
+Codes = npt.NDArray[np.uint8]
 Distances = npt.NDArray[Any]
+
+TARGETS = (0.9, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,57 @@ def curves(
             if recall >= 0.9999:
                 break
     return rows
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """Return the wall-clock seconds of one call, such as a build."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def contests(
+    arguments: argparse.Namespace,
+    codes: Codes,
+    queries: Codes,
+    k: int,
+    make: Callable[[Codes, Codes, int], dict[str, Searcher]],
+) -> list[dict[str, Any]]:
+    """Compare indexes of the same rows with each number of threads, and draw the first curves.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        Those of `add_arguments`.
+    make : callable
+        From codes, queries and threads to what searches, by name; ours first.
+    """
+    n_bits = 8 * codes.shape[1]
+    exact = bi.FlatIndex(n_bits)
+    exact.add(codes)
+    nearest = exact.search(queries, k)[0]
+    del exact
+    results = []
+    for threads in arguments.threads:
+        print(f"{threads} threads")
+        searchers = make(codes, queries, threads)
+        points = curves(searchers, nearest, arguments.turns)
+        equal = at_equal_recall(searchers, points, TARGETS, arguments.turns)
+        facts = {name: searcher.facts for name, searcher in searchers.items()}
+        results.append({"threads": threads, "facts": facts, "points": points, "equal": equal})
+    if arguments.plot is not None:
+        draw(results[0]["points"], f"{len(codes):,} codes of {n_bits} bits", arguments.plot)
+    return results
+
+
+def add_arguments(parser: argparse.ArgumentParser, n_queries: int) -> None:
+    """Add what every contest is told."""
+    parser.add_argument("--codes", type=positive, default=1_000_000, metavar="N")
+    parser.add_argument("--queries", type=positive, default=n_queries, metavar="N")
+    parser.add_argument("--embeddings", type=Path, metavar="FILE.npy")
+    parser.add_argument("--threads", type=positive, nargs="+", default=thread_counts())
+    parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    add_turns(parser)
 
 
 def at_equal_recall(

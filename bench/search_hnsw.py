@@ -9,28 +9,21 @@ that lie about fewer centers.
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from common import add_turns, peer, positive, thread_counts, versions, write_results
-from curves import Searcher, at_equal_recall, curves, draw
+from common import peer, positive, versions, write_results
+from curves import Codes, Distances, Searcher, add_arguments, contests, seconds_of
 
 import bitindex as bi
 
 faiss: Any = peer("faiss", "faiss-cpu")
 usearch: Any = peer("usearch.index", "usearch")
 
-Codes = npt.NDArray[np.uint8]
-Distances = npt.NDArray[Any]
-
 K = 10
 M = 16
 EF_CONSTRUCTION = 64
-TARGETS = (0.9, 0.95, 0.99)
 EFFORTS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
@@ -56,16 +49,10 @@ def draw_codes(embeddings: Path | None, n_codes: int, n_bits: int) -> Codes:
     return flipped(rng, centers[rng.integers(0, len(centers), n_codes)], 0.1)
 
 
-def seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
 def ours(codes: Codes, queries: Codes, threads: int) -> Searcher:
     bi.set_num_threads(threads)
     index = bi.HNSWIndex(8 * codes.shape[1], m=M, ef_construction=EF_CONSTRUCTION)
-    facts = {"seconds": seconds(lambda: index.add(codes))}
+    facts = {"seconds": seconds_of(lambda: index.add(codes))}
     facts["bytes_per_vector"] = index._core.memory_bytes() / len(codes)
     return Searcher(lambda ef: index.search(queries, K, threads=threads, ef=ef)[0], EFFORTS, facts)
 
@@ -74,7 +61,7 @@ def by_faiss(codes: Codes, queries: Codes, threads: int) -> Searcher:
     faiss.omp_set_num_threads(threads)
     index = faiss.IndexBinaryHNSW(8 * codes.shape[1], M)
     index.hnsw.efConstruction = EF_CONSTRUCTION
-    facts = {"seconds": seconds(lambda: index.add(codes))}
+    facts = {"seconds": seconds_of(lambda: index.add(codes))}
     facts["bytes_per_vector"] = len(faiss.serialize_index_binary(index)) / len(codes)
 
     def search(ef: int) -> Distances:
@@ -94,7 +81,7 @@ def by_usearch(codes: Codes, queries: Codes, threads: int) -> Searcher:
         expansion_add=EF_CONSTRUCTION,
     )
     ids = np.arange(len(codes))
-    facts = {"seconds": seconds(lambda: index.add(ids, codes, threads=threads))}
+    facts = {"seconds": seconds_of(lambda: index.add(ids, codes, threads=threads))}
     facts["bytes_per_vector"] = index.memory_usage / len(codes)
 
     def search(ef: int) -> Distances:
@@ -125,33 +112,12 @@ def searchers(codes: Codes, queries: Codes, threads: int) -> dict[str, Searcher]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codes", type=positive, default=1_000_000, metavar="N")
     parser.add_argument("--bits", type=positive, default=256, metavar="N")
-    parser.add_argument("--queries", type=positive, default=1000, metavar="N")
-    parser.add_argument("--embeddings", type=Path, metavar="FILE.npy")
-    parser.add_argument("--threads", type=positive, nargs="+", default=thread_counts())
-    parser.add_argument("--plot", type=Path, metavar="FILE.png")
-    add_turns(parser)
+    add_arguments(parser, n_queries=1000)
     arguments = parser.parse_args()
     n_codes = arguments.codes
     drawn = draw_codes(arguments.embeddings, n_codes + arguments.queries, arguments.bits)
-    codes, queries = drawn[:n_codes], drawn[n_codes:]
-    exact = bi.FlatIndex(arguments.bits)
-    exact.add(codes)
-    nearest = exact.search(queries, K)[0]
-    del exact
-
-    results = []
-    for threads in arguments.threads:
-        print(f"{threads} threads")
-        contest = searchers(codes, queries, threads)
-        points = curves(contest, nearest, arguments.turns)
-        equal = at_equal_recall(contest, points, TARGETS, arguments.turns)
-        facts = {name: searcher.facts for name, searcher in contest.items()}
-        results.append({"threads": threads, "facts": facts, "points": points, "equal": equal})
-    if arguments.plot is not None:
-        title = f"{n_codes:,} codes of {arguments.bits} bits"
-        draw(results[0]["points"], title, arguments.plot)
+    results = contests(arguments, drawn[:n_codes], drawn[n_codes:], K, searchers)
     given = {name: str(value) for name, value in vars(arguments).items()}
     peers = [name for name, module in (("faiss-cpu", faiss), ("usearch", usearch)) if module]
     settings = {"k": K, "m": M, "ef_construction": EF_CONSTRUCTION}

@@ -135,6 +135,11 @@ def as_count(value: SupportsIndex, name: str, least: int) -> int:
     return number
 
 
+def as_effort(value: SupportsIndex | None, name: str) -> int:
+    """Return how far to look, 0 where that is left to the index."""
+    return 0 if value is None else as_count(value, name, 1)
+
+
 def as_radius(radius: SupportsFloat) -> float:
     """Return a radius >= 0 as a float that stays finite in float32."""
     is_number = hasattr(radius, "__float__") or hasattr(radius, "__index__")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-from bitindex._border import Filter, as_count, as_filter, as_oversample, as_threads
+from bitindex._border import Filter, as_count, as_effort, as_filter, as_oversample, as_threads
 from bitindex.embedding_rows import EmbeddingRows
 from bitindex.embedding_version import Nearest, stored_binarizer
 from bitindex.embeddings import EmbeddingSource, embedding_batches
@@ -201,7 +201,7 @@ class EmbeddingIndex(EmbeddingRows):
             ),
             filter=as_filter(filter),
             threads=as_threads(threads),
-            effort=0 if effort is None else as_count(effort, "effort", 1),
+            effort=as_effort(effort, "effort"),
         )
 
     def _to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:

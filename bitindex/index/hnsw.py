@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitindex import _core
-from bitindex._border import Filter, as_count
+from bitindex._border import Filter, as_count, as_effort
 from bitindex.codes import BitOrder
 from bitindex.index.base import PackedCodes, PackedIndex
 
@@ -141,7 +141,7 @@ class HNSWIndex(PackedIndex):
         TypeError, ValueError
             If an argument has a wrong type, shape or value.
         """
-        return self._search(queries, k, filter, threads, _effort(ef))
+        return self._search(queries, k, filter, threads, as_effort(ef, "ef"))
 
     def range_search(
         self,
@@ -173,8 +173,4 @@ class HNSWIndex(PackedIndex):
         TypeError, ValueError
             If an argument has a wrong type, shape or value.
         """
-        return self._range_search(queries, radius, filter, threads, _effort(ef))
-
-
-def _effort(ef: SupportsIndex | None) -> int:
-    return 0 if ef is None else as_count(ef, "ef", 1)
+        return self._range_search(queries, radius, filter, threads, as_effort(ef, "ef"))

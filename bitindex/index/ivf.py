@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitindex import _core
-from bitindex._border import Filter, as_code_rows, as_count, as_ratio
+from bitindex._border import Filter, as_code_rows, as_count, as_effort, as_ratio
 from bitindex.codes import BitOrder
 from bitindex.index.base import PackedCodes, PackedIndex
 
@@ -211,7 +211,7 @@ class IVFIndex(PackedIndex):
         TypeError, ValueError
             If an argument has a wrong type, shape or value.
         """
-        return self._search(queries, k, filter, threads, _effort(nprobe))
+        return self._search(queries, k, filter, threads, as_effort(nprobe, "nprobe"))
 
     def range_search(
         self,
@@ -244,8 +244,4 @@ class IVFIndex(PackedIndex):
         TypeError, ValueError
             If an argument has a wrong type, shape or value.
         """
-        return self._range_search(queries, radius, filter, threads, _effort(nprobe))
-
-
-def _effort(nprobe: SupportsIndex | None) -> int:
-    return 0 if nprobe is None else as_count(nprobe, "nprobe", 1)
+        return self._range_search(queries, radius, filter, threads, as_effort(nprobe, "nprobe"))
