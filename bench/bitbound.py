@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common import (
     Columns,
     Contestant,
-    add_turns,
     check_equal,
+    compared,
     peer,
-    positive,
-    quotient,
     rates_in_turns,
     ratio_text,
     spread,
@@ -26,11 +23,11 @@ from common import (
 from fingerprints import (
     N_BITS,
     Packed,
-    draw_fingerprints,
+    add_arguments,
+    check_close,
     fpsim2_engine,
-    multiply,
     rdkit_fingerprints,
-    read_fingerprints,
+    rows_and_queries,
 )
 
 import bitindex as bi
@@ -38,7 +35,6 @@ import bitindex as bi
 SEARCHES = ("top 1", "top 10", ">= 0.7", ">= 0.8", ">= 0.9")
 BATCH = 1024
 N_ALONE = 8  # FPSim2 takes one query at a time
-N_DRAWN = 40_000
 
 fpsim2 = peer("FPSim2", "FPSim2")
 data_structs = peer("rdkit.DataStructs", "rdkit")
@@ -92,9 +88,7 @@ def measure(library: Library, search: str, mode: str, threads: int, n_turns: int
         check_equal("bitbound", search, mine, other)
     if library.engine is not None:
         theirs = library.by_fpsim2(search, threads)
-        for mine, other in zip(found[:N_ALONE], theirs, strict=True):
-            if len(mine) != len(other) or not np.allclose(mine, other, rtol=0, atol=2e-7):
-                raise SystemExit(f"bitbound: FPSim2 has different results: {search}")
+        check_close("bitbound", f"FPSim2, {search}", found[:N_ALONE], theirs)
         contestants["FPSim2"] = partial(library.by_fpsim2, search, threads), N_ALONE
     rates = rates_in_turns(contestants, n_turns)
     return {
@@ -102,29 +96,16 @@ def measure(library: Library, search: str, mode: str, threads: int, n_turns: int
         "mode": mode,
         "threads": threads,
         "n_found": spread([len(distances) for distances in found]),
-        "rates": {name: spread(runs) for name, runs in rates.items()},
-        "ratios": {n: quotient(rates, "by popcount", n) for n in rates if n != "by popcount"},
+        **compared(rates, "by popcount"),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codes", type=positive, default=1_000_000, metavar="N")
-    parser.add_argument(
-        "--fingerprints",
-        type=Path,
-        metavar="FILE.npy",
-        help="packed rows of 2,048 bits to use instead of drawn ones",
-    )
-    add_turns(parser)
+    add_arguments(parser)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-    if arguments.fingerprints is None:
-        base = draw_fingerprints(rng, min(N_DRAWN, arguments.codes))
-    else:
-        base = read_fingerprints(arguments.fingerprints)
-    rows = multiply(rng, base, arguments.codes)
-    library = Library(rows, rows[rng.permutation(len(rows))[:BATCH]])
+    rows, queries, n_distinct = rows_and_queries(arguments, BATCH)
+    library = Library(rows, queries)
 
     print(f"{len(rows):,} fingerprints of {N_BITS:,} bits, rows by popcount")
     columns = Columns(
@@ -151,7 +132,7 @@ def main() -> None:
     installed = (("FPSim2", fpsim2), ("rdkit", data_structs))
     path = write_results(
         "bitbound",
-        {"codes": len(rows), "distinct": len(base), "turns": arguments.turns},
+        {"codes": len(rows), "distinct": n_distinct, "turns": arguments.turns},
         results,
         **versions(*(package for package, module in installed if module)),
     )

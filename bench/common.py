@@ -66,6 +66,14 @@ def quotient(rates: Mapping[str, Sequence[float]], above: str, below: str) -> Sp
     return spread([a / b for a, b in turns])
 
 
+def compared(rates: Mapping[str, Sequence[float]], ours: str) -> dict[str, dict[str, Spread]]:
+    """Return the spread of all rates, and of the ratios of ours to each of the others."""
+    return {
+        "rates": {name: spread(runs) for name, runs in rates.items()},
+        "ratios": {name: quotient(rates, ours, name) for name in rates if name != ours},
+    }
+
+
 def spread(values: Sequence[float]) -> Spread:
     """Return median, minimum and maximum."""
     return {"median": median(values), "minimum": min(values), "maximum": max(values)}

@@ -1,17 +1,53 @@
-"""Fingerprints for search_sets.py: read from a file or drawn, multiplied, and handed to peers."""
+"""Fingerprints: read from a file or drawn, multiplied, handed to peers, and compared with them."""
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from common import add_turns, positive
 
 N_BITS = 2048
+N_DRAWN = 40_000
 
 Packed = npt.NDArray[np.uint8]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how many fingerprints there shall be, where they come from, and the turns."""
+    parser.add_argument("--codes", type=positive, default=1_000_000, metavar="N")
+    parser.add_argument(
+        "--fingerprints",
+        type=Path,
+        metavar="FILE.npy",
+        help="packed rows of 2,048 bits to use instead of drawn ones",
+    )
+    add_turns(parser)
+
+
+def rows_and_queries(arguments: argparse.Namespace, n_queries: int) -> tuple[Packed, Packed, int]:
+    """Return the fingerprints that are asked for, some as queries, and how many they come from."""
+    rng = np.random.default_rng(0)
+    if arguments.fingerprints is None:
+        base = draw_fingerprints(rng, min(N_DRAWN, arguments.codes))
+    else:
+        base = read_fingerprints(arguments.fingerprints)
+    rows = multiply(rng, base, arguments.codes)
+    return rows, rows[rng.permutation(len(rows))[:n_queries]], len(base)
+
+
+def check_close(
+    benchmark: str, what: str, ours: Sequence[npt.ArrayLike], theirs: Sequence[npt.ArrayLike]
+) -> None:
+    """Stop unless a peer found as much, equal up to the rounding of 32-bit floats."""
+    for mine, other in zip(map(np.asarray, ours), map(np.asarray, theirs), strict=True):
+        if len(mine) != len(other) or not np.allclose(mine, other, rtol=0, atol=2e-7):
+            raise SystemExit(f"{benchmark}: different results: {what}")
 
 
 def read_fingerprints(path: Path) -> Packed:

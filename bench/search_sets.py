@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,8 @@ import numpy.typing as npt
 from common import (
     Columns,
     Contestant,
-    add_turns,
+    compared,
     peer,
-    positive,
-    quotient,
     rates_in_turns,
     ratio_text,
     spread,
@@ -26,11 +23,11 @@ from common import (
 from fingerprints import (
     N_BITS,
     Packed,
-    draw_fingerprints,
+    add_arguments,
+    check_close,
     fpsim2_engine,
-    multiply,
     rdkit_fingerprints,
-    read_fingerprints,
+    rows_and_queries,
 )
 
 import bitindex as bi
@@ -43,7 +40,6 @@ BATCH = 128
 N_SINGLE = 8
 N_RDKIT_ROWS = 100_000
 N_RDKIT_QUERIES = 2
-N_DRAWN = 40_000
 
 fpsim2 = peer("FPSim2", "FPSim2")
 data_structs = peer("rdkit.DataStructs", "rdkit")
@@ -98,13 +94,6 @@ class Library:
         return found
 
 
-def check(what: str, ours: Found, theirs: Found) -> None:
-    """Stop unless similarities are equal up to the rounding of 32-bit floats."""
-    for mine, other in zip(ours, theirs, strict=True):
-        if len(mine) != len(other) or not np.allclose(mine, other, rtol=0, atol=2e-7):
-            raise SystemExit(f"search_sets: different similarities: {what}")
-
-
 def measure(library: Library, search: str, mode: str, threads: int, n_turns: int) -> dict[str, Any]:
     """Compare the results, then time; rates are million fingerprints compared a second."""
     queries = library.queries if mode == "batch" else library.queries[:N_SINGLE]
@@ -118,11 +107,11 @@ def measure(library: Library, search: str, mode: str, threads: int, n_turns: int
     contestants: dict[str, Contestant] = {"bitindex": (ours, len(queries) * library.n_rows / 1e6)}
     if fpsim2 is not None and data_structs is not None:
         theirs = partial(library.by_fpsim2, search, threads)
-        check(f"FPSim2, {search}, {mode}", found[:N_SINGLE], theirs())
+        check_close("search_sets", f"FPSim2, {search}, {mode}", found[:N_SINGLE], theirs())
         contestants["FPSim2"] = theirs, N_SINGLE * library.n_rows / 1e6
     if data_structs is not None and threads == 1:
         few = library.ours(library.few, queries[:N_RDKIT_QUERIES], search, threads)
-        check(f"RDKit, {search}, {mode}", few, library.by_rdkit(search))
+        check_close("search_sets", f"RDKit, {search}, {mode}", few, library.by_rdkit(search))
         work = N_RDKIT_QUERIES * len(library.few) / 1e6
         contestants["RDKit"] = partial(library.by_rdkit, search), work
     rates = rates_in_turns(contestants, n_turns)
@@ -131,37 +120,23 @@ def measure(library: Library, search: str, mode: str, threads: int, n_turns: int
         "mode": mode,
         "threads": threads,
         "n_found": spread([len(similarities) for similarities in found]),
-        "rates": {name: spread(runs) for name, runs in rates.items()},
-        "ratios": {n: quotient(rates, "bitindex", n) for n in rates if n != "bitindex"},
+        **compared(rates, "bitindex"),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codes", type=positive, default=1_000_000, metavar="N")
-    parser.add_argument(
-        "--fingerprints",
-        type=Path,
-        metavar="FILE.npy",
-        help="packed rows of 2,048 bits to use instead of drawn ones",
-    )
+    add_arguments(parser)
     parser.add_argument(
         "--source",
         default="a file",
         metavar="TEXT",
         help="what the fingerprints are, for the report",
     )
-    add_turns(parser)
     arguments = parser.parse_args()
-    rng = np.random.default_rng(0)
-    if arguments.fingerprints is None:
-        source = "drawn"
-        base = draw_fingerprints(rng, min(N_DRAWN, arguments.codes))
-    else:
-        source = arguments.source
-        base = read_fingerprints(arguments.fingerprints)
-    rows = multiply(rng, base, arguments.codes)
-    library = Library(rows, rows[rng.permutation(len(rows))[:BATCH]])
+    source = "drawn" if arguments.fingerprints is None else arguments.source
+    rows, queries, n_distinct = rows_and_queries(arguments, BATCH)
+    library = Library(rows, queries)
 
     print(f"{len(rows):,} fingerprints ({source}): million compared a second, and times the peers")
     columns = Columns(
@@ -188,7 +163,7 @@ def main() -> None:
     installed = (("FPSim2", fpsim2), ("rdkit", data_structs))
     path = write_results(
         "search_sets",
-        {"codes": len(rows), "fingerprints": source, "distinct": len(base), "k": K}
+        {"codes": len(rows), "fingerprints": source, "distinct": n_distinct, "k": K}
         | {"similarity": SIMILARITY, "batch": len(library.queries), "turns": arguments.turns},
         results,
         **versions(*(package for package, module in installed if module)),
