@@ -161,9 +161,9 @@ def test_arrays_that_are_missing_or_of_another_form(stored, loaded, name):
     array = stored.sections[f"structure/{name}"]
     with pytest.raises(FileFormatError, match=f"section 'structure/{name}' is missing"):
         loaded(**{name: None})
-    with pytest.raises(FileFormatError, match="must be of uint32"):
+    with pytest.raises(FileFormatError, match="must be uint32"):
         loaded(**{name: array.astype(np.int64)})
-    with pytest.raises(FileFormatError, match="shape"):
+    with pytest.raises(FileFormatError, match=f"must be uint32 with ndim={array.ndim}"):
         loaded(**{name: array[..., np.newaxis]})
     with pytest.raises(FileFormatError, match="section 'structure/other' is unknown"):
         loaded(other=array)

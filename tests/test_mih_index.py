@@ -200,7 +200,7 @@ def reshaped(name, change):
         (without("rows"), "'structure/rows' is missing"),
         (lambda tables: tables.update(more=tables["bits"]), "'structure/more' is unknown"),
         (reshaped("bits", lambda a: a.astype(np.int64)), "'structure/bits' must be uint32"),
-        (reshaped("rows", np.ravel), "'structure/rows' must be uint32 of 2 dimensions"),
+        (reshaped("rows", np.ravel), "'structure/rows' must be uint32 with ndim=2"),
         (reshaped("bits", lambda a: a[:, :-1]), "shapes of the tables do not fit"),
         (reshaped("bits", lambda a: a[:0]), "shapes of the tables do not fit"),
         (reshaped("bits", lambda a: np.tile(a, (1, 9))), "shapes of the tables do not fit"),

@@ -8,6 +8,7 @@
 #include "gil.h"
 #include "index/index.h"
 #include "signals.h"
+#include "structure_arrays.h"
 
 namespace bitindex {
 namespace {
@@ -184,11 +185,7 @@ void restore(Index& index, size_t n, const OptionalArray<int64_t>& ids, int64_t 
 }
 
 // A kind that keeps nothing besides its rows; others have their own two methods.
-void refuse_structure(Index&, const py::dict& arrays) {
-  for (const auto& [name, array] : arrays)
-    throw std::invalid_argument("section 'structure/" + py::cast<std::string>(name) +
-                                "' is unknown");
-}
+void refuse_structure(Index&, const py::dict& arrays) { StructureArrays(arrays).refuse_others(); }
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include "index/ivf_index.h"
 #include "layout.h"
 #include "signals.h"
+#include "structure_arrays.h"
 
 namespace bitindex {
 namespace {
@@ -21,11 +22,6 @@ IVFOptions make_options(std::optional<size_t> n_lists, const Probes& nprobe, dou
   options.target_recall = target_recall;
   options.seed = seed;
   return options;
-}
-
-template <class T>
-Array<T> array_of(const std::vector<T>& values) {
-  return Array<T>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
 py::dict structure(const IVFIndex& index) {
@@ -44,29 +40,17 @@ py::dict structure(const IVFIndex& index) {
   return arrays;
 }
 
-// Takes an array out of the dictionary, or an empty one where it is not there.
-template <class T>
-std::vector<T> take(py::dict& arrays, const char* name) {
-  if (!arrays.contains(name)) return {};
-  const py::object array = arrays.attr("pop")(name);
-  if (!py::isinstance<Array<T>>(array))
-    throw std::invalid_argument("section 'structure/" + std::string(name) + "' has a wrong dtype");
-  const auto values = array.cast<Array<T>>();
-  return {values.data(), values.data() + values.size()};
-}
-
 void restore_structure(IVFIndex& index, const py::dict& given) {
-  py::dict arrays = given.attr("copy")();
+  StructureArrays arrays(given);
   if (arrays.empty()) return;
   IVFStructure structure;
-  structure.centroids = take<uint8_t>(arrays, "centroids");
-  structure.terms = {take<float>(arrays, "scales"), take<float>(arrays, "offsets")};
-  structure.sizes = take<uint32_t>(arrays, "sizes");
-  structure.radii = take<float>(arrays, "radii");
-  const auto state = take<int64_t>(arrays, "state");
-  for (const auto& [name, array] : arrays)
-    throw std::invalid_argument("section 'structure/" + py::cast<std::string>(name) +
-                                "' is unknown");
+  structure.centroids = arrays.take_values<uint8_t>("centroids");
+  structure.terms = {arrays.take_values_if_any<float>("scales"),
+                     arrays.take_values_if_any<float>("offsets")};
+  structure.sizes = arrays.take_values<uint32_t>("sizes");
+  structure.radii = arrays.take_values<float>("radii");
+  const auto state = arrays.take_values<int64_t>("state");
+  arrays.refuse_others();
   if (state.size() != 4 || *std::min_element(state.begin(), state.end()) < 0)
     throw std::invalid_argument("section 'structure/state' must hold four numbers >= 0");
   if (structure.sizes.empty())

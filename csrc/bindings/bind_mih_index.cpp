@@ -6,6 +6,7 @@
 #include "gil.h"
 #include "index/mih_index.h"
 #include "layout.h"
+#include "structure_arrays.h"
 
 namespace bitindex {
 namespace {
@@ -25,32 +26,18 @@ py::dict mih_structure(const py::object& self) {
   structure["bits"] = view(arrays.bits, arrays.shape.n_bits);
   structure["offsets"] = view(arrays.offsets, MihTables::n_offsets(arrays.shape));
   structure["rows"] = view(arrays.rows, arrays.n_rows);
-  if (!index.replaced().empty())
-    structure["replaced"] =
-        Numbers(static_cast<py::ssize_t>(index.replaced().size()), index.replaced().data());
+  if (!index.replaced().empty()) structure["replaced"] = array_of(index.replaced());
   return structure;
 }
 
-Numbers numbers_named(const py::dict& arrays, const char* name, int n_dims) {
-  const std::string section = std::string("section 'structure/") + name + "'";
-  if (!arrays.contains(name)) throw std::invalid_argument(section + " is missing");
-  const py::object array = arrays[name];
-  if (!py::isinstance<Numbers>(array) || py::cast<Numbers>(array).ndim() != n_dims)
-    throw std::invalid_argument(section + " must be uint32 of " + std::to_string(n_dims) +
-                                " dimensions");
-  return py::cast<Numbers>(array);
-}
-
-void restore_mih_structure(MihIndex& index, const py::dict& arrays) {
+void restore_mih_structure(MihIndex& index, const py::dict& given) {
+  StructureArrays arrays(given);
   if (arrays.empty()) return;
-  for (const auto& [key, array] : arrays) {
-    const auto name = py::cast<std::string>(key);
-    if (name != "bits" && name != "offsets" && name != "rows" && name != "replaced")
-      throw std::invalid_argument("section 'structure/" + name + "' is unknown");
-  }
-  const Numbers bits = numbers_named(arrays, "bits", 2);
-  const Numbers offsets = numbers_named(arrays, "offsets", 2);
-  const Numbers rows = numbers_named(arrays, "rows", 2);
+  const Numbers bits = arrays.take<uint32_t>("bits", 2);
+  const Numbers offsets = arrays.take<uint32_t>("offsets", 2);
+  const Numbers rows = arrays.take<uint32_t>("rows", 2);
+  std::vector<uint32_t> replaced = arrays.take_values_if_any<uint32_t>("replaced");
+  arrays.refuse_others();
   MihArrays tables;
   tables.shape = {static_cast<size_t>(bits.shape(0)), static_cast<size_t>(bits.shape(1))};
   tables.n_rows = static_cast<size_t>(rows.shape(1));
@@ -62,11 +49,6 @@ void restore_mih_structure(MihIndex& index, const py::dict& arrays) {
   tables.bits = bits.data();
   tables.offsets = offsets.data();
   tables.rows = rows.data();
-  std::vector<uint32_t> replaced;
-  if (arrays.contains("replaced")) {
-    const Numbers numbers = numbers_named(arrays, "replaced", 1);
-    replaced.assign(numbers.data(), numbers.data() + numbers.size());
-  }
   tables.owner = owner_of(py::make_tuple(offsets, rows));
   const GilRelease no_gil;
   index.restore_tables(tables, std::move(replaced));
