@@ -285,14 +285,14 @@ WRONG_LISTS = {
     "padding bit": (lists_changed("centroids", lambda x: x | 1), "set padding bit"),
     "float centroids": (
         lists_changed("centroids", lambda x: x.astype("f4")),
-        "must be uint8 with ndim=1",
+        "uint8 with ndim=1",
     ),
     "too many rows": (lists_changed("sizes", lambda x: x + np.uint32(2)), "at most 100 rows"),
     "huge lists": (lists_changed("sizes", lambda x: x + np.uint32(2**32 - 40)), "at most 100 rows"),
     "no list": (lists_changed("sizes", lambda x: x[:0]), "at least one"),
     "signed sizes": (
         lists_changed("sizes", lambda x: x.astype("i4")),
-        "must be uint32 with ndim=1",
+        "uint32 with ndim=1",
     ),
     "short radii": (lists_changed("radii", lambda x: x[:-1]), "radii' must hold 5"),
     "no radius": (lists_changed("radii", lambda x: x * np.float32("nan")), "must be finite"),
