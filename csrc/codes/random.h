@@ -10,11 +10,20 @@
 namespace bitindex {
 
 // SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
-inline uint64_t next_random(uint64_t& state) noexcept {
-  uint64_t x = state += 0x9e3779b97f4a7c15u;
+constexpr uint64_t kRandomStep = 0x9e3779b97f4a7c15u;
+
+// A number that looks random, made from another.
+inline uint64_t mixed(uint64_t x) noexcept {
+  x += kRandomStep;
   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
   x = (x ^ x >> 27) * 0x94d049bb133111ebu;
   return x ^ x >> 31;
+}
+
+inline uint64_t next_random(uint64_t& state) noexcept {
+  const uint64_t x = mixed(state);
+  state += kRandomStep;
+  return x;
 }
 
 // From 0 up to 1.

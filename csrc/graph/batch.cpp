@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "graph/random.h"
+#include "codes/random.h"
 
 namespace bitindex {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "graph/random.h"
+#include "codes/random.h"
 
 namespace bitindex {
 namespace {

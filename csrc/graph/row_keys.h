@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "codes/aligned.h"
+#include "codes/prefetch.h"
 #include "codes/row_store.h"
-#include "graph/prefetch.h"
 #include "scan/candidate.h"
 #include "tables/score.h"
 

@@ -4,8 +4,8 @@
 #include <bitset>
 #include <cstring>
 
-#include "codes/aligned.h"
 #include "codes/lowest_bit.h"
+#include "codes/prefetch.h"
 
 namespace bitindex {
 namespace {
@@ -15,14 +15,6 @@ constexpr size_t kProbesTogether = 128;
 constexpr size_t kHitsTogether = 64;
 constexpr size_t kRowsTogether = 64;
 constexpr size_t kBytesAhead = 128;
-
-void prefetch(const void* memory) {
-#if defined(__GNUC__)
-  __builtin_prefetch(memory);
-#else
-  (void)memory;
-#endif
-}
 
 // Most codes are a few whole words, for which a call of memcpy takes longer than the copy.
 void copy_code(uint8_t* to, const uint8_t* from, size_t n_bytes) {
@@ -123,7 +115,7 @@ void MihSearch::probe(uint32_t query, uint32_t substring) {
   uint32_t flips = (uint32_t{1} << n_flips_) - 1;
   do {
     probes_.push_back({query, substring, value ^ flips});
-    prefetch(context_.tables.offset(substring, value ^ flips));
+    prefetch_bytes(context_.tables.offset(substring, value ^ flips), 1);
     if (probes_.size() == kProbesTogether) {
       flush_probes();
       if (queries_[query].state != MihQuery::kProbing) return;
@@ -141,16 +133,14 @@ void MihSearch::flush_probes() {
     if (query.state == MihQuery::kProbing &&
         !query.budget.spend(static_cast<size_t>(bucket.end - bucket.begin)))
       query.state = MihQuery::kTooDear;
-    if (bucket.begin != bucket.end) prefetch(bucket.begin);
+    if (bucket.begin != bucket.end) prefetch_bytes(bucket.begin, 1);
   }
   for (const Probe& probe : probes_) {
     if (queries_[probe.query].state != MihQuery::kProbing) continue;
     const MihTables::Bucket bucket = context_.tables.bucket(probe.substring, probe.value);
     for (const uint32_t* row = bucket.begin; row != bucket.end; ++row) {
       if (!allows(*row)) continue;
-      const uint8_t* const code = codes_.row(*row);
-      for (size_t byte = 0; byte < std::min(codes_.width(), kBytesAhead); byte += kCacheLine)
-        prefetch(code + byte);
+      prefetch_bytes(codes_.row(*row), std::min(codes_.width(), kBytesAhead));
       hits_.push_back({probe.query, probe.substring, *row});
       if (hits_.size() == kHitsTogether) flush_hits();
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "codes/prefetch.h"
 #include "scan/thread_pool.h"
 
 namespace bitindex {
@@ -12,11 +13,6 @@ namespace {
 // itself.
 constexpr size_t kRowsAhead = 4;
 constexpr size_t kBytesAhead = 256;
-
-void prefetch(const uint8_t* bytes, size_t n) {
-  constexpr size_t kLine = 64;
-  for (size_t i = 0; i < std::min(n, kBytesAhead); i += kLine) __builtin_prefetch(bytes + i);
-}
 
 }  // namespace
 
@@ -41,7 +37,9 @@ void VectorScore::score(size_t q, const Candidate* candidates, size_t n,
       queries_.squared_l2 ? kernels_.squared_l2[layout_.type] : kernels_.dot[layout_.type];
   const size_t row_bytes = layout_.row_bytes();
   for (size_t i = 0; i < n; ++i) {
-    if (i + kRowsAhead < n) prefetch(vectors_.row(candidates[i + kRowsAhead].row()), row_bytes);
+    if (i + kRowsAhead < n)
+      prefetch_bytes(vectors_.row(candidates[i + kRowsAhead].row()),
+                     std::min(row_bytes, kBytesAhead));
     const uint32_t row = candidates[i].row();
     const uint8_t* vector = vectors_.row(row);
     float scale = 1.0f;
