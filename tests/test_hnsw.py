@@ -318,3 +318,17 @@ def test_options_at_their_ends(codes, options, least):
     index = filled(codes[:N_ROWS], **options)
     assert unreached(index) == 0
     assert (index.search(codes[:200], 1)[0] == 0).mean() >= least
+
+
+def test_ties_among_what_is_found_go_to_the_smaller_id():
+    rng = np.random.default_rng(11)
+    index = bi.HNSWIndex(24, ef=20)
+    index.add(rng.integers(0, 256, (6000, 3), dtype=np.uint8), rng.permutation(6000))
+    queries = rng.integers(0, 256, (200, 3), dtype=np.uint8)
+    distances, ids = index.search(queries, 20)
+    assert (distances[:, 1:] == distances[:, :-1]).mean() > 0.5
+    order = np.lexsort((ids, distances), axis=1)
+    np.testing.assert_array_equal(np.take_along_axis(ids, order, axis=1), ids)
+    lims, distances, ids = index.range_search(queries, 4)
+    of_query = np.repeat(np.arange(len(queries)), np.diff(lims))
+    np.testing.assert_array_equal(np.lexsort((ids, distances, of_query)), np.arange(len(ids)))
