@@ -34,8 +34,9 @@ uint32_t RowGroups::group_of(size_t row) const noexcept {
 }
 
 void RowGroups::append(const std::vector<uint32_t>& groups) {
-  tail_groups_.reserve(std::max(tail_groups_.size() + groups.size(),
-                                std::min(tail_groups_.capacity(), 2 * tail_groups_.size())));
+  const size_t n_tail = tail_groups_.size() + groups.size();
+  if (n_tail > tail_groups_.capacity())
+    tail_groups_.reserve(std::max(n_tail, 2 * tail_groups_.size()));
   for (const uint32_t group : groups) {
     loose_[group].push_back(static_cast<uint32_t>(n_known()));
     tail_groups_.push_back(group);
@@ -64,7 +65,8 @@ void RowGroups::move(uint32_t row, uint32_t group) {
 
 void RowGroups::forget_loose(uint32_t row, size_t group) noexcept {
   std::vector<uint32_t>& list = loose_[group];
-  *std::find(list.begin(), list.end(), row) = list.back();
+  // From the back, where rows are that came last: those that are only passing through.
+  *std::find(list.rbegin(), list.rend(), row) = list.back();
   list.pop_back();
 }
 

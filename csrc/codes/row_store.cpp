@@ -151,11 +151,16 @@ bool RowStore::is_sparse() const noexcept {
   return n_removed_ >= kWorthMoving && n_removed_ * 4 >= n_rows();
 }
 
-std::vector<uint32_t> RowStore::compact() {
+std::vector<uint32_t> RowStore::live_rows() const {
   std::vector<uint32_t> rows;
   rows.reserve(n_live());
   for (size_t row = 0; row < n_rows(); ++row)
     if (is_live(row)) rows.push_back(static_cast<uint32_t>(row));
+  return rows;
+}
+
+std::vector<uint32_t> RowStore::compact() {
+  std::vector<uint32_t> rows = live_rows();
   reserve(n_rows());
   ids_.keep(rows);
   for (Column& column : columns_) column.keep(rows);

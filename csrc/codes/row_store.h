@@ -62,6 +62,8 @@ class RowStore {
   RowsWritten put(size_t n, const int64_t* ids, const std::vector<const void*>& values);
   // Marks the rows with these ids as removed and returns them; unknown ids are passed over.
   std::vector<uint32_t> remove(size_t n, const int64_t* ids);
+  // The rows that were not removed, ascending.
+  std::vector<uint32_t> live_rows() const;
   // Whether so many rows are gone that the others should move together.
   bool is_sparse() const noexcept;
   // Drops removed rows, and returns those that were kept: row i was row kept[i] before.

@@ -102,7 +102,7 @@ void IVFIndex::place(const std::vector<uint32_t>& replaced, Cancel& cancel) {
   // Until their lists are known, they are found by every query.
   for (const uint32_t row : known) groups_.move(row, static_cast<uint32_t>(groups_.unplaced()));
   const std::vector<uint32_t> lists = lists_of(codes_of(known).data(), known.size(), cancel);
-  for (size_t i = 0; i < known.size(); ++i) groups_.move(known[i], lists[i]);
+  for (size_t i = known.size(); i-- > 0;) groups_.move(known[i], lists[i]);  // the last one first
 
   const size_t first = groups_.n_known();
   const uint8_t* codes = store().column(kCodes).row(first);

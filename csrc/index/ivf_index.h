@@ -71,7 +71,6 @@ class IVFIndex : public Index {
   size_t lists_for(size_t n_rows) const noexcept;
   // How many lists a search looks at.
   size_t probes_for(size_t effort, bool by_floats) const noexcept;
-  std::vector<uint32_t> live_rows() const;
   std::vector<uint8_t> codes_of(const std::vector<uint32_t>& rows) const;
   void make_lists(Cancel& cancel);
   // Puts all rows into the lists of these centroids.

@@ -31,6 +31,15 @@ std::vector<uint8_t> drop_empty(const Centroids& centroids, std::vector<uint32_t
   return kept;
 }
 
+// Some of the codes, back to back.
+std::vector<uint8_t> gathered(const uint8_t* codes, size_t n_bytes,
+                              const std::vector<uint32_t>& rows) {
+  std::vector<uint8_t> copies(rows.size() * n_bytes);
+  for (size_t i = 0; i < rows.size(); ++i)
+    std::memcpy(copies.data() + i * n_bytes, codes + rows[i] * n_bytes, n_bytes);
+  return copies;
+}
+
 }  // namespace
 
 size_t IVFIndex::lists_for(size_t n_rows) const noexcept {
@@ -39,20 +48,8 @@ size_t IVFIndex::lists_for(size_t n_rows) const noexcept {
   return std::max<size_t>(1, std::min(wanted, n_rows / kMinRowsOfList));
 }
 
-std::vector<uint32_t> IVFIndex::live_rows() const {
-  std::vector<uint32_t> rows;
-  rows.reserve(store().n_live());
-  for (size_t row = 0; row < store().n_rows(); ++row)
-    if (store().is_live(row)) rows.push_back(static_cast<uint32_t>(row));
-  return rows;
-}
-
 std::vector<uint8_t> IVFIndex::codes_of(const std::vector<uint32_t>& rows) const {
-  const Column& codes = store().column(kCodes);
-  std::vector<uint8_t> copies(rows.size() * codes.width());
-  for (size_t i = 0; i < rows.size(); ++i)
-    std::memcpy(copies.data() + i * codes.width(), codes.row(rows[i]), codes.width());
-  return copies;
+  return gathered(store().column(kCodes).data(), layout().n_bytes(), rows);
 }
 
 void IVFIndex::train(const uint8_t* codes, size_t n, bool (*poll)()) {
@@ -64,10 +61,7 @@ void IVFIndex::train(const uint8_t* codes, size_t n, bool (*poll)()) {
   std::vector<uint32_t> chosen(n);
   std::iota(chosen.begin(), chosen.end(), 0u);
   keep_at_random(chosen, n_lists * kTrainedPerList, options_.seed);
-  const size_t n_bytes = layout().n_bytes();
-  std::vector<uint8_t> sample(chosen.size() * n_bytes);
-  for (size_t i = 0; i < chosen.size(); ++i)
-    std::memcpy(sample.data() + i * n_bytes, codes + chosen[i] * n_bytes, n_bytes);
+  const std::vector<uint8_t> sample = gathered(codes, layout().n_bytes(), chosen);
   auto centroids = std::make_unique<Centroids>(*this, kernels(), store());
   centroids->learn(sample.data(), chosen.size(), n_lists, cancel);
   fill_lists(std::move(centroids), cancel);
@@ -85,7 +79,7 @@ void IVFIndex::rebalance(bool (*poll)()) {
 
 void IVFIndex::make_lists(Cancel& cancel) {
   const size_t n_lists = lists_for(store().n_live());
-  std::vector<uint32_t> rows = live_rows();
+  std::vector<uint32_t> rows = store().live_rows();
   keep_at_random(rows, n_lists * kTrainedPerList, options_.seed);
   auto centroids = std::make_unique<Centroids>(*this, kernels(), store());
   centroids->learn(codes_of(rows).data(), rows.size(), n_lists, cancel);

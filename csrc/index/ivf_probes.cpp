@@ -18,7 +18,7 @@ constexpr size_t kAskedNeighbours = 10;
 
 void IVFIndex::learn_probes(Cancel& cancel) {
   if (options_.n_probes > 0 || store().n_live() < std::max<size_t>(1, 2 * n_learned_from_)) return;
-  std::vector<uint32_t> asked = live_rows();
+  std::vector<uint32_t> asked = store().live_rows();
   keep_at_random(asked, kAskedRows, options_.seed + 1);
   const std::vector<uint8_t> codes = codes_of(asked);
   const auto code_score = [&](const RowStore& rows) {
