@@ -14,7 +14,7 @@ BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work in one environment
-.PHONY: help demo test test-generic sanitize lint format bench bench-quality bench-ivf bench-hnsw bench-mih bench-bitbound bench-bebr wheel clean
+.PHONY: help demo test test-generic sanitize race lint format bench bench-quality bench-ivf bench-hnsw bench-mih bench-bitbound bench-bebr wheel clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +52,15 @@ sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and Undefin
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	$(PYTEST) -m "not compiles and not forks_beside_threads" -k "not ctrl_c and not little" --capture=sys \
 	  $(foreach name,$(UNSANITIZED),--ignore=tests/test_$(name).py)
+
+# RACE_SECONDS: for each kind of index. A program of its own, because ThreadSanitizer would have to know the interpreter too.
+RACE_SECONDS ?= 4
+
+race: $(VENV)/.tools ## look for data races in the compiled core
+	BITINDEX_SANITIZE=thread $(BIN)/python setup.py --quiet build_clib
+	$(CXX) -std=c++17 -O1 -g1 -fsanitize=thread -Wall -Wextra -Icsrc -pthread -o build/check_races \
+	  tests/native/check_races.cpp build/*-thread/libbitindex_core.a
+	TSAN_OPTIONS=halt_on_error=1 build/check_races $(RACE_SECONDS)
 
 # With the extra `test`, because the types of its packages are checked too.
 lint: $(VENV)/.with-test $(VENV)/.with-lint ## check style and types

@@ -1,7 +1,7 @@
 """What to compile. Everything else stands in pyproject.toml.
 
 Two environment variables are read: BITINDEX_BUILD_JOBS, how many files to compile at once (default:
-one for each CPU), and BITINDEX_SANITIZE, the sanitizers of `make sanitize`.
+one for each CPU), and BITINDEX_SANITIZE, the sanitizers of `make sanitize` and `make race`.
 """
 
 import os
