@@ -70,6 +70,13 @@ void RowGroups::forget_loose(uint32_t row, size_t group) noexcept {
   list.pop_back();
 }
 
+void RowGroups::forget_rows() noexcept {
+  std::fill(starts_.begin(), starts_.end(), size_t{0});
+  tail_groups_.clear();
+  misplaced_.clear();
+  for (std::vector<uint32_t>& rows : loose_) rows.clear();
+}
+
 RowOrder RowGroups::order(size_t n_rows, const std::function<bool(size_t)>& keep) const {
   RowOrder order;
   order.rows.reserve(n_rows);

@@ -53,6 +53,9 @@ class RowGroups {
   // changed.
   void move(uint32_t row, uint32_t group);
 
+  // No row has a group any more; the groups stay.
+  void forget_rows() noexcept;
+
   // How to put n_rows rows in order again, those for which `keep` is true; rows without a group
   // come last.
   RowOrder order(size_t n_rows, const std::function<bool(size_t)>& keep) const;

@@ -132,18 +132,20 @@ RowsWritten RowStore::update(size_t n, const int64_t* ids, const std::vector<con
   return {n_rows(), std::move(rows)};
 }
 
-std::vector<uint32_t> RowStore::remove(size_t n, const int64_t* ids) {
+void RowStore::reserve_marks() {
   if (removed_.empty()) removed_.resize((n_rows() + 63) / 64);
-  std::vector<uint32_t> rows;
-  rows.reserve(n);
+}
+
+size_t RowStore::remove(size_t n, const int64_t* ids) {
+  reserve_marks();
+  const size_t n_before = n_removed_;
   for (size_t i = 0; i < n; ++i) {
     const int64_t row = ids_.find(ids[i]);
     if (row == IdMap::kNoRow || !is_live(static_cast<size_t>(row))) continue;
     removed_[static_cast<size_t>(row) / 64] |= uint64_t{1} << (row % 64);
     ++n_removed_;
-    rows.push_back(static_cast<uint32_t>(row));
   }
-  return rows;
+  return n_removed_ - n_before;
 }
 
 bool RowStore::is_sparse() const noexcept {

@@ -60,8 +60,10 @@ class RowStore {
   RowsWritten update(size_t n, const int64_t* ids, const std::vector<const void*>& values);
   // Adds rows whose ids are not here, and replaces the others. Throws as add, but for taken ids.
   RowsWritten put(size_t n, const int64_t* ids, const std::vector<const void*>& values);
-  // Marks the rows with these ids as removed and returns them; unknown ids are passed over.
-  std::vector<uint32_t> remove(size_t n, const int64_t* ids);
+  // Makes room for marks on all rows. After it, remove cannot fail until rows are added.
+  void reserve_marks();
+  // Marks the rows with these ids as removed, and returns how many; unknown ids are passed over.
+  size_t remove(size_t n, const int64_t* ids);
   // The rows that were not removed, ascending.
   std::vector<uint32_t> live_rows() const;
   // Whether so many rows are gone that the others should move together.

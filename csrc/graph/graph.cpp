@@ -38,10 +38,9 @@ size_t Graph::memory_bytes() const noexcept {
   return total;
 }
 
-void Graph::clear() {
-  std::vector<Layer> layers;
-  layers.emplace_back(2 * m_);
-  layers_ = std::move(layers);
+void Graph::clear() noexcept {
+  layers_.erase(layers_.begin() + 1, layers_.end());
+  layers_[0] = Layer(2 * m_);
   pending_.clear();
   is_twin_.clear();
   n_twins_ = 0;

@@ -29,7 +29,7 @@ struct GraphNode {
 class Graph {
  public:
   // m: links of a node in the upper layers; twice as many in layer 0.
-  explicit Graph(size_t m) : m_(m) { clear(); }
+  explicit Graph(size_t m) : m_(m) { layers_.emplace_back(2 * m); }
 
   size_t m() const noexcept { return m_; }
   // Rows from here on are not in the graph yet.
@@ -64,7 +64,7 @@ class Graph {
   size_t memory_bytes() const noexcept;
 
   // No rows at all.
-  void clear();
+  void clear() noexcept;
   // Whether searches pass a node over: links from before a row changed may lead to pending ones.
   bool is_passed_over(size_t layer, uint32_t node) const noexcept {
     return layer == 0 ? is_twin(node) || is_pending(node) : is_pending(layers_[layer].row(node));

@@ -1,6 +1,7 @@
 #include "index/hnsw_index.h"
 
 #include <algorithm>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -68,12 +69,18 @@ void HNSWIndex::rows_written(const RowsWritten& written, Cancel& cancel) {
 }
 
 void HNSWIndex::unlink_rows(const std::vector<uint32_t>& replaced, Cancel& cancel) {
-  std::vector<uint32_t> rows;
-  for (const uint32_t row : replaced)
-    if (row < graph_.n_rows()) rows.push_back(row);
-  if (rows.empty()) return;
-  if (2 * rows.size() > graph_.n_rows()) return graph_.clear();  // quicker to link all anew
-  bitindex::unlink_rows(graph_, row_metric(), default_threads(), cancel, std::move(rows));
+  try {
+    std::vector<uint32_t> rows;
+    for (const uint32_t row : replaced)
+      if (row < graph_.n_rows()) rows.push_back(row);
+    if (rows.empty()) return;
+    if (2 * rows.size() > graph_.n_rows()) return graph_.clear();  // quicker to link all anew
+    bitindex::unlink_rows(graph_, row_metric(), default_threads(), cancel, std::move(rows));
+  } catch (const std::bad_alloc&) {
+    // Some may still be linked for what they were. Without a graph, rows are found by a scan.
+    graph_.clear();
+    throw;
+  }
 }
 
 void HNSWIndex::link_rows(Cancel& cancel) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <stdexcept>
 
 #include "kernels/dispatch.h"
@@ -127,19 +128,40 @@ void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
+  for (Index* other : others) {
+    const auto lock = other->lock_.write();
+    other->store_.reserve_marks();
+  }
+  // Whatever happens once the rows are here, they must not stay there too.
+  const auto remove_from_others = [&] {
+    for (Index* other : others) other->remove(rows.ids, rows.n);
+  };
   {
     const auto lock = lock_.write();
-    rows_written(store_.put(rows.n, rows.ids, values), cancel);
+    const RowsWritten written = store_.put(rows.n, rows.ids, values);
+    try {
+      rows_written(written, cancel);
+    } catch (...) {
+      remove_from_others();
+      throw;
+    }
   }
-  for (Index* other : others) other->remove(rows.ids, rows.n);
+  remove_from_others();
 }
 
 size_t Index::remove(const int64_t* ids, size_t n) {
   const auto lock = lock_.write();
-  const std::vector<uint32_t> rows = store_.remove(n, ids);
-  rows_removed(rows);
-  if (store_.is_sparse()) rows_moved(store_.compact());
-  return rows.size();
+  const size_t n_removed = store_.remove(n, ids);
+  if (store_.is_sparse()) drop_removed_rows();
+  return n_removed;
+}
+
+// Without the memory for it they stay, marked as they are, until a later call has it.
+void Index::drop_removed_rows() {
+  try {
+    rows_moved(store_.compact());
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 void Index::compact() {

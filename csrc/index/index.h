@@ -2,11 +2,11 @@
 //
 // What all kinds share stands here: rows and ids, the lock, scores, filters, rescoring, the order
 // and padding of results. A kind says which rows to look at, in find_nearest and find_within. What
-// it keeps for that besides the rows follows them through rows_written, rows_removed and
-// rows_moved.
+// it keeps for that besides the rows follows them through rows_written and rows_moved.
 //
 // Thread safe: searches run together, a writer runs alone, and a search sees the state before or
-// after a write. A call that throws has changed nothing.
+// after a write. A call that throws has changed nothing, but for one that is stopped, or runs out
+// of memory, while a kind does its part: then all rows are as if it had not thrown.
 #pragma once
 
 #include <cstddef>
@@ -150,10 +150,9 @@ class Index {
                                      float radius) const = 0;
 
   // What a kind keeps besides the rows. These are called with the lock held for writing, after the
-  // rows have changed. Where one throws, the rows stay as they are now, so the kind must still find
-  // them: by looking at rows that it has not taken in one by one.
+  // rows have changed. Where one throws, be it for lack of memory, the rows stay as they are now,
+  // so the kind must still find them: by looking at rows that it has not taken in one by one.
   virtual void rows_written(const RowsWritten&, Cancel&) {}
-  virtual void rows_removed(const std::vector<uint32_t>& rows) { (void)rows; }
   // Row i is what was row kept[i]; the others were removed.
   virtual void rows_moved(const std::vector<uint32_t>& kept) { (void)kept; }
   virtual size_t structure_bytes() const { return 0; }
@@ -175,6 +174,7 @@ class Index {
                               size_t k, std::optional<size_t> n_candidates,
                               const VectorQueries* rescoring,
                               std::vector<size_t>& n_rescored) const;
+  void drop_removed_rows();
   void write_results(const CandidateLists& lists, size_t k, bool similarities,
                      const ResultRows& results) const;
 

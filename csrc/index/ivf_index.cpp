@@ -1,6 +1,7 @@
 #include "index/ivf_index.h"
 
 #include <algorithm>
+#include <new>
 
 #include "index/list_choice.h"
 #include "scan/group_scan.h"
@@ -96,6 +97,19 @@ void IVFIndex::rows_written(const RowsWritten& written, Cancel& cancel) {
 void IVFIndex::rows_moved(const std::vector<uint32_t>& kept) { groups_.keep(kept); }
 
 void IVFIndex::place(const std::vector<uint32_t>& replaced, Cancel& cancel) {
+  try {
+    place_again(replaced, cancel);
+  } catch (const std::bad_alloc&) {
+    // Some may be in lists that they no longer belong to. Without lists, every query finds them.
+    groups_.forget_rows();
+    throw;
+  }
+  const size_t first = groups_.n_known();
+  const uint8_t* codes = store().column(kCodes).row(first);
+  groups_.append(lists_of(codes, store().n_rows() - first, cancel));
+}
+
+void IVFIndex::place_again(const std::vector<uint32_t>& replaced, Cancel& cancel) {
   std::vector<uint32_t> known;
   for (const uint32_t row : replaced)
     if (row < groups_.n_known()) known.push_back(row);
@@ -103,10 +117,6 @@ void IVFIndex::place(const std::vector<uint32_t>& replaced, Cancel& cancel) {
   for (const uint32_t row : known) groups_.move(row, static_cast<uint32_t>(groups_.unplaced()));
   const std::vector<uint32_t> lists = lists_of(codes_of(known).data(), known.size(), cancel);
   for (size_t i = known.size(); i-- > 0;) groups_.move(known[i], lists[i]);  // the last one first
-
-  const size_t first = groups_.n_known();
-  const uint8_t* codes = store().column(kCodes).row(first);
-  groups_.append(lists_of(codes, store().n_rows() - first, cancel));
 }
 
 std::vector<uint32_t> IVFIndex::lists_of(const uint8_t* codes, size_t n, Cancel& cancel) {

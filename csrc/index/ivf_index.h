@@ -76,7 +76,9 @@ class IVFIndex : public Index {
   // Puts all rows into the lists of these centroids.
   void fill_lists(std::unique_ptr<Centroids> centroids, Cancel& cancel);
   CentroidTerms mean_terms(const RowOrder& order) const;
+  // Puts rows that are not in a list yet into one, and replaced ones into another.
   void place(const std::vector<uint32_t>& replaced, Cancel& cancel);
+  void place_again(const std::vector<uint32_t>& replaced, Cancel& cancel);
   // The lists of codes, whose radii grow to hold them.
   std::vector<uint32_t> lists_of(const uint8_t* codes, size_t n, Cancel& cancel);
   void put_in_order();

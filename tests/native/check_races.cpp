@@ -6,17 +6,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <memory>
-#include <numeric>
 #include <thread>
 #include <vector>
 
-#include "codes/random.h"
-#include "index/flat_index.h"
-#include "index/hnsw_index.h"
-#include "index/ivf_index.h"
-#include "index/mih_index.h"
+#include "index_kinds.h"
 #include "scan/cancel.h"
 #include "scan/thread_pool.h"
 
@@ -25,7 +19,6 @@ namespace {
 using namespace bitindex;
 
 // So many rows that searches are split into several tasks, and tables, lists and links are made.
-constexpr size_t kBytes = 32, kDims = 8;
 constexpr size_t kStillRows = 4000, kSwitchedRows = 1200, kPassingRows = 1500;
 constexpr size_t kQueries = 24;
 
@@ -41,54 +34,6 @@ bool stop_some() {
   thread_local unsigned n_asked = 0;
   return ++n_asked % 2 == 0;
 }
-
-struct Kind {
-  const char* name;
-  bool is_exact;
-  std::function<std::unique_ptr<Index>()> make;
-};
-
-IndexLayout layout_of(const char* metric) {
-  IndexLayout layout;
-  layout.n_bits = 8 * kBytes;
-  layout.metric = metric;
-  layout.has_scales = layout.has_offsets = true;
-  layout.vectors = {kFloat32, kDims};
-  return layout;
-}
-
-template <class T, class... Options>
-std::function<std::unique_ptr<Index>()> maker(const char* metric, Options... options) {
-  return [=] { return std::make_unique<T>(layout_of(metric), options...); };
-}
-
-std::vector<Kind> kinds() {
-  const IVFOptions lists = {12, 12, 0.95, 0};
-  const HNSWOptions few_links = {4, 8, 4, 0};
-  const MihOptions as_usual;
-  return {{"flat", true, maker<FlatIndex>("hamming", false)},
-          {"flat by popcount", true, maker<FlatIndex>("jaccard", true)},
-          {"ivf", true, maker<IVFIndex>("hamming", lists)},
-          {"hnsw", false, maker<HNSWIndex>("hamming", few_links)},
-          {"mih", true, maker<MihIndex>("hamming", as_usual)}};
-}
-
-// Rows with everything that the layout keeps, and the ids first, first + 1, ...
-struct Rows {
-  Rows(size_t n, int64_t first, uint64_t seed)
-      : ids(n), codes(n * kBytes), factors(n, 1.0f), vectors(n * kDims * sizeof(float)) {
-    std::iota(ids.begin(), ids.end(), first);
-    for (uint8_t& byte : codes) byte = static_cast<uint8_t>(next_random(seed));
-  }
-  NewRows view() const {
-    return {ids.size(), ids.data(), codes.data(), factors.data(), factors.data(), vectors.data()};
-  }
-
-  std::vector<int64_t> ids;
-  std::vector<uint8_t> codes;
-  std::vector<float> factors;
-  std::vector<uint8_t> vectors;
-};
 
 class Stress {
  public:
@@ -228,7 +173,7 @@ class Stress {
 
 int main(int argc, char** argv) {
   const std::chrono::seconds duration(argc > 1 ? std::atoi(argv[1]) : 10);
-  for (const Kind& kind : kinds()) Stress(kind).run(duration);
+  for (const Kind& kind : index_kinds()) Stress(kind).run(duration);
   std::printf("check_races: %d failures\n", n_failures.load());
   return n_failures == 0 ? 0 : 1;
 }
