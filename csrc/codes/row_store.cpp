@@ -188,6 +188,11 @@ void RowStore::restore(size_t n, const int64_t* ids, int64_t next_id,
     check_range(ids, n);
     check_distinct(ids, n);
   }
+  const int64_t largest =
+      ids != nullptr && n > 0 ? *std::max_element(ids, ids + n) : static_cast<int64_t>(n) - 1;
+  if (next_id <= largest)
+    throw std::invalid_argument("next_id must be above every id, got " + std::to_string(next_id) +
+                                " with id " + std::to_string(largest));
   ids_.restore(ids, n, next_id);
   for (size_t c = 0; c < columns_.size(); ++c) columns_[c].borrow(columns[c], n, owner);
   removed_.clear();
