@@ -242,3 +242,7 @@ class EmbeddingIndex(EmbeddingRows):
         index._core.check()
         index._mapped = mapped
         return index
+
+    def _check_content(self) -> None:
+        for version in self._core.versions:
+            version.core.check_content()

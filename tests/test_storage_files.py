@@ -258,3 +258,60 @@ def test_readers_beside_a_writer_see_whole_files(tmp_path):
                 assert np.all(stored.sections["a"] == stored.meta["n"])
     finally:
         writing.join()
+
+
+KILLED_WRITER = """
+import os, signal, sys
+import numpy as np
+from bitindex.storage import write_file, writer
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+writer.write_all = die
+write_file(sys.argv[1], "arrays", {}, {"a": np.arange(9)})
+"""
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "a.bitx"
+    shutil.copy(GOLDEN, path)
+    (tmp_path / ".bitindex-of-a-user.txt").touch()
+    for _ in range(2):
+        command = [sys.executable, "-c", KILLED_WRITER, str(tmp_path / "b.bitx")]
+        assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
+    assert path.read_bytes() == GOLDEN.read_bytes()
+    assert len(list(tmp_path.glob(".bitindex-*.tmp"))) == 1
+    write_file(path, "arrays", {}, {})
+    assert {found.name for found in tmp_path.iterdir()} == {"a.bitx", ".bitindex-of-a-user.txt"}
+
+
+def test_what_another_writer_is_writing_is_not_removed(tmp_path):
+    with atomic.replace_file(str(tmp_path / "a.bitx")) as file:
+        file.write(b"one")
+        for n in range(3):
+            write_file(tmp_path / "b.bitx", "arrays", {"n": n}, {})
+    assert (tmp_path / "a.bitx").read_bytes() == b"one"
+    assert read_file(tmp_path / "b.bitx").meta == {"n": 2}
+
+
+def test_writers_of_one_directory_never_take_each_others_files(tmp_path, run_together):
+    def write(number):
+        for n in range(60):
+            path = tmp_path / f"{number}.bitx"
+            write_file(path, "arrays", {"n": n}, {"a": np.arange(n)})
+            assert read_file(path).meta == {"n": n}
+
+    run_together(*(lambda number=number: write(number) for number in range(4)))
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_link_that_looks_like_a_temporary_file_is_left_alone(tmp_path):
+    (tmp_path / "precious").write_text("kept")
+    link = tmp_path / ".bitindex-0.tmp"
+    link.symlink_to("precious")
+    os.mkfifo(tmp_path / ".bitindex-1.tmp")
+    write_file(tmp_path / "a.bitx", "arrays", {}, {})
+    assert link.is_symlink()
+    assert (tmp_path / ".bitindex-1.tmp").exists()
+    assert (tmp_path / "precious").read_text() == "kept"

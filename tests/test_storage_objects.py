@@ -86,6 +86,10 @@ class Pair:
             raise ValueError(f"n must be {len(sections['left'])}, got {meta['n']}")
         return cls(sections["left"], unnest("right", sections)["values"], mapped)
 
+    def _check_content(self):
+        if len(self.left) > 3:
+            raise ValueError("left is too long")
+
 
 @pytest.fixture
 def pair_is_registered(monkeypatch):

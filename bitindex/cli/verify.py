@@ -11,8 +11,8 @@ from bitindex.storage import load, read_file
 
 def _run(arguments: argparse.Namespace) -> None:
     # Mapped, a file larger than the memory can be checked too.
-    stored = read_file(arguments.file, mmap=True, verify=True)
-    held = load(arguments.file, mmap=True, verify=False)
+    held = load(arguments.file, mmap=True)
+    stored = read_file(arguments.file, mmap=True, verify=False)
     n_bytes = sum(array.nbytes for array in stored.sections.values())
     print(f"{arguments.file}: intact\n")
     print(
@@ -49,7 +49,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 COMMAND = Command(
     summary="check that a saved index is intact, and print what it holds",
-    description="Read a file as a whole, compare every checksum, and print what the file holds.\n"
+    description="Read a file as a whole, compare every checksum, check that its arrays do not\n"
+    "contradict each other, and print what the file holds.\n"
     "The exit code is 0 if the file is intact, and 1 if it is damaged, missing or no\n"
     "file of bitindex; the message then names the part that is damaged.",
     examples="example:\n  bitindex verify index.bitx",

@@ -263,3 +263,6 @@ class PackedIndex(RowIndex[_core.Index]):
         core_from_stored(index._core, meta, sections)
         index._mapped = mapped
         return index
+
+    def _check_content(self) -> None:
+        self._core.check_content()

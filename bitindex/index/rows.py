@@ -164,6 +164,10 @@ class RowIndex(ABC, Generic[RowsT]):
     ) -> Self:
         """Return the index that a file holds."""
 
+    @abstractmethod
+    def _check_content(self) -> None:
+        """Raise ValueError where what came from a file contradicts itself."""
+
     def _writing(self) -> WriteLock:
         if self._mapped:
             raise ValueError(

@@ -53,6 +53,10 @@ class Storable(Protocol):
         """
         ...
 
+    def _check_content(self) -> None:
+        """Raise ValueError where arrays contradict each other, after a pass over all of them."""
+        ...
+
 
 def save(obj: Storable, path: str | os.PathLike[str]) -> None:
     """Save an object to one file, whole or not at all.
@@ -94,8 +98,10 @@ def load(path: str | os.PathLike[str], mmap: bool = False, *, verify: bool = Tru
         Map the file into memory instead of reading it: the arrays are read-only and shared between
         processes. The file must then not be changed in place; saving over it is safe.
     verify : bool, default True
-        False, only with ``mmap=True``, skips the checksums of the arrays, so that a large file
-        opens at once. By default the file is read once to check them.
+        By default the file is read once to compare the checksums of its arrays, and to check that
+        they do not contradict each other. False, only with ``mmap=True``, skips that, so that a
+        large file opens at once: what was damaged in it then gives wrong answers, but never a
+        crash.
 
     Returns
     -------
@@ -125,10 +131,13 @@ def load(path: str | os.PathLike[str], mmap: bool = False, *, verify: bool = Tru
     module, class_name = KINDS[stored.kind].split(":")
     storable = getattr(import_module(module), class_name)
     try:
-        return storable._from_stored(stored.meta, stored.sections, mmap)
+        loaded = storable._from_stored(stored.meta, stored.sections, mmap)
+        if verify:
+            loaded._check_content()
     except (KeyError, TypeError, ValueError) as error:
         problem = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
         raise FileFormatError(f"{name}: is not a valid {stored.kind!r} file: {problem}") from error
+    return loaded
 
 
 def nest(prefix: str, sections: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

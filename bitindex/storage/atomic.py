@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from io import FileIO
 from pathlib import Path
 
 from bitindex.storage.paths import refuse_special_file
+from bitindex.storage.temporary import remove_abandoned, temporary_file
 
 # What a file system says that cannot open or sync a directory; the file itself is safe by then.
 _CANNOT_SYNC_DIRECTORY = {errno.EACCES, errno.EINVAL, errno.ENOTSUP}
@@ -21,7 +21,8 @@ def replace_file(path: str) -> Iterator[FileIO]:
 
     The block writes a temporary file in the same directory (its name starts with "." and ends with
     ".tmp"). At the end it is synced to disk and renamed over `path`; until then, and after any
-    exception, `path` holds what it held, and an exception removes the temporary file. Readers
+    exception, `path` holds what it held, and an exception removes the temporary file. One that a
+    killed process has left in the directory is removed first, whichever file it was for. Readers
     and mappings of the old file keep seeing the old file.
 
     A symbolic link stays a link, and its target is replaced. The mode bits of an existing file are
@@ -42,22 +43,16 @@ def replace_file(path: str) -> Iterator[FileIO]:
     target = Path(path).resolve()
     directory = target.parent
     directory.stat()  # Names the missing directory instead of the temporary file.
-    temporary = directory / f".bitindex-{secrets.token_hex(8)}.tmp"
+    remove_abandoned(directory)
     creation_mode = 0o666 if existing_mode is None else existing_mode & 0o777
-
-    def create(name: str, flags: int) -> int:
-        return os.open(name, flags, creation_mode)
-
-    try:
-        with open(temporary, "xb+", buffering=0, opener=create) as file:
-            yield file
-            if existing_mode is not None:
-                temporary.chmod(existing_mode)
-            os.fsync(file.fileno())
+    with temporary_file(directory, creation_mode) as file:
+        yield file
+        temporary = Path(file.name)
+        if existing_mode is not None:
+            temporary.chmod(existing_mode)
+        os.fsync(file.fileno())
+        file.close()
         temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
     _sync_directory(directory)
 
 

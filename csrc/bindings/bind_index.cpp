@@ -262,7 +262,12 @@ void bind_index(py::module_& module) {
       .def("restore_structure", &refuse_structure, arg("arrays"))
       .def("columns", &columns)
       .def("restore", &restore, arg("n"), arg("ids").noconvert(), arg("next_id"),
-           arg("columns").noconvert());
+           arg("columns").noconvert())
+      .def("check_content", [](const Index& index) {
+        const auto poll = poll_of_this_thread();
+        const GilRelease released;
+        index.check_content(poll);
+      });
 }
 
 }  // namespace bitindex

@@ -41,7 +41,7 @@ class IdMap {
   // Row i becomes what is row rows[i] now; other rows go. Throws std::bad_alloc, and then nothing
   // has changed.
   void reorder(const std::vector<uint32_t>& rows);
-  // Takes over saved ids (null: row numbers), which are distinct.
+  // Takes over saved ids (null: row numbers). Of rows with the same id, find gives the first.
   void restore(const int64_t* ids, size_t n, int64_t next_id);
 
  private:

@@ -16,14 +16,17 @@ void check_range(const int64_t* ids, size_t n) {
     throw std::invalid_argument("ids must be < 2**63 - 1, got " + std::to_string(INT64_MAX));
 }
 
+[[noreturn]] void refuse_repeated(int64_t id) {
+  throw std::invalid_argument("ids must be distinct, got id " + std::to_string(id) +
+                              " more than once");
+}
+
 void check_distinct(const int64_t* ids, size_t n) {
   if (std::adjacent_find(ids, ids + n, std::greater_equal<>()) == ids + n) return;  // they ascend
   std::vector<int64_t> sorted(ids, ids + n);
   std::sort(sorted.begin(), sorted.end());
   const auto repeated = std::adjacent_find(sorted.begin(), sorted.end());
-  if (repeated != sorted.end())
-    throw std::invalid_argument("ids must be distinct, got id " + std::to_string(*repeated) +
-                                " more than once");
+  if (repeated != sorted.end()) refuse_repeated(*repeated);
 }
 
 }  // namespace
@@ -186,11 +189,18 @@ void RowStore::restore(size_t n, const int64_t* ids, int64_t next_id,
                        const std::shared_ptr<const void>& owner) {
   if (n > kMaxRows)
     throw std::length_error("an index holds at most " + std::to_string(kMaxRows) + " rows");
-  if (ids != nullptr) {
-    check_range(ids, n);
-    check_distinct(ids, n);
-  }
-  ids_.restore(ids, n, next_id);
+  if (ids != nullptr) check_range(ids, n);
+  const int64_t largest =
+      ids != nullptr && n > 0 ? *std::max_element(ids, ids + n) : static_cast<int64_t>(n) - 1;
+  if (next_id <= largest)
+    throw std::invalid_argument("next_id must be above every id, got " + std::to_string(next_id) +
+                                " with id " + std::to_string(largest));
+  IdMap map;
+  map.restore(ids, n, next_id);
+  // Without the sorted copy that check_distinct makes: files may be as large as the memory.
+  for (size_t row = 0; ids != nullptr && !map.ascending() && row < n; ++row)
+    if (map.find(ids[row]) != static_cast<int64_t>(row)) refuse_repeated(ids[row]);
+  ids_ = std::move(map);
   for (size_t c = 0; c < columns_.size(); ++c) columns_[c].borrow(columns[c], n, owner);
   removed_.clear();
   n_removed_ = 0;

@@ -66,8 +66,9 @@ void Graph::attach_twin(uint32_t row, uint32_t twin) {
     const uint32_t* links = layer.links(twin);
     for (size_t i = is_twin(twin) ? 1 : 0; i < layer.n_links(twin); ++i)
       if (is_child(links[i], twin)) children.push_back(links[i]);
-    const size_t most = is_twin(twin) ? layer.degree() - 1 : std::min(kMaxTwins, layer.degree());
-    if (children.size() < most) break;
+    const size_t most = is_twin(twin) ? layer.degree() : kMaxTwins;
+    // One link is left that is to no child, for force_link to take.
+    if (children.size() < std::min(most, layer.degree() - 1)) break;
     twin = children[random % children.size()];
   }
   if (!layer.has_link(twin, row)) force_link(twin, row);
@@ -86,10 +87,15 @@ void Graph::detach_twin(uint32_t row) noexcept {
 
 void Graph::force_link(uint32_t from, uint32_t to) noexcept {
   Layer& layer = layers_[0];
-  size_t n = layer.n_links(from);
+  const size_t n = layer.n_links(from);
   if (n < layer.degree()) return layer.add_link(from, to);
-  while (n > 1 && is_twin(layer.links(from)[n - 1])) --n;
-  layer.replace_link(from, n - 1, to);
+  const uint32_t* links = layer.links(from);
+  size_t last = n;
+  while (last > 0 && is_twin(links[last - 1])) --last;
+  // Only twins: nothing else leads to those that hang from this row.
+  if (last == 0)
+    for (last = n; last > 0 && is_child(links[last - 1], from);) --last;
+  if (last > 0) layer.replace_link(from, last - 1, to);
 }
 
 void Graph::grow(size_t n_layers) {

@@ -86,7 +86,8 @@ class Graph {
   void attach_twin(uint32_t row, uint32_t twin);
   // A twin is a row without links again.
   void detach_twin(uint32_t row) noexcept;
-  // Adds a link to those of a row, instead of one of them where there is no room.
+  // Adds a link to those of a row, instead of one of them where there is no room; not where all of
+  // them lead to its children.
   void force_link(uint32_t from, uint32_t to) noexcept;
   void set_pending(std::vector<uint32_t> rows) noexcept { pending_ = std::move(rows); }
 

@@ -1,6 +1,7 @@
 #include "index/hnsw_index.h"
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -27,6 +28,14 @@ const HNSWOptions& checked(const HNSWOptions& options) {
   return options;
 }
 
+// Searches give a twin the distance of the row that it hangs from.
+void check_codes_of_twins(const Graph& graph, const Column& codes) {
+  for (const uint32_t twin : graph.twins())
+    if (std::memcmp(codes.row(twin), codes.row(graph.layer(0).links(twin)[0]), codes.width()) != 0)
+      throw std::invalid_argument("the graph is damaged: twin " + std::to_string(twin) +
+                                  " must have the code of its parent");
+}
+
 }  // namespace
 
 HNSWIndex::HNSWIndex(const IndexLayout& layout, const HNSWOptions& options)
@@ -35,7 +44,9 @@ HNSWIndex::HNSWIndex(const IndexLayout& layout, const HNSWOptions& options)
 void HNSWIndex::restore_structure(const StoredGraph& structure,
                                   const std::shared_ptr<const void>& owner) {
   const auto guard = lock().write();
-  graph_ = restored(options_.m, store().n_rows(), structure, owner);
+  Graph graph = restored(options_.m, store().n_rows(), structure, owner);
+  check_codes_of_twins(graph, store().column(kCodes));
+  graph_ = std::move(graph);
 }
 
 size_t HNSWIndex::n_unreached() const {
@@ -85,7 +96,8 @@ void HNSWIndex::unlink_rows(const std::vector<uint32_t>& replaced, Cancel& cance
 
 void HNSWIndex::link_rows(Cancel& cancel) {
   const RowMetric metric = row_metric();
-  const size_t width = std::max(options_.ef_construction, options_.m);
+  // More rows than there are cannot be kept, and memory is taken for as many as may be.
+  const size_t width = std::max(std::min(options_.ef_construction, store().n_rows()), options_.m);
   const BuildOptions options = {width, options_.seed, default_threads()};
   n_unchecked_ += store().n_rows() - graph_.n_linked();
   GraphBuilder(graph_, metric, options, cancel).link_rows();

@@ -6,6 +6,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "index/restored_rows.h"
 #include "kernels/dispatch.h"
 #include "scan/thread_pool.h"
 
@@ -266,6 +267,13 @@ void Index::restore(size_t n, const int64_t* ids, int64_t next_id,
   check_padding(columns[kCodes], n, "codes");
   const auto lock = lock_.write();
   store_.restore(n, ids, next_id, columns, owner);
+}
+
+void Index::check_content(bool (*poll)()) const {
+  Cancel cancel(poll);
+  const auto lock = lock_.read();
+  check_restored_rows(layout_, metric_, kernels_, store_, cancel);
+  check_structure(cancel);
 }
 
 }  // namespace bitindex

@@ -141,6 +141,9 @@ class Index {
   void restore(size_t n, const int64_t* ids, int64_t next_id,
                const std::vector<const uint8_t*>& columns,
                const std::shared_ptr<const void>& owner);
+  // After loading: throws std::invalid_argument where what was restored contradicts itself. Takes a
+  // pass over all rows. What is restored unchecked may give wrong answers, but does no harm.
+  void check_content(bool (*poll)()) const;
 
  protected:
   // k is at most the number of allowed rows.
@@ -156,6 +159,9 @@ class Index {
   // Row i is what was row kept[i]; the others were removed.
   virtual void rows_moved(const std::vector<uint32_t>& kept) { (void)kept; }
   virtual size_t structure_bytes() const { return 0; }
+  // The part of check_content about what a kind keeps. Rows are compacted, and nothing has changed
+  // since they were restored.
+  virtual void check_structure(Cancel&) const {}
 
   const KernelTable& kernels() const noexcept { return kernels_; }
   IndexLock& lock() const noexcept { return lock_; }

@@ -61,6 +61,7 @@ class IVFIndex : public Index {
   void rows_written(const RowsWritten& written, Cancel& cancel) override;
   void rows_moved(const std::vector<uint32_t>& kept) override;
   size_t structure_bytes() const override;
+  void check_structure(Cancel& cancel) const override;
 
  private:
   using ScoreMaker = std::function<std::unique_ptr<Score>(const RowStore&)>;

@@ -59,4 +59,23 @@ void IVFIndex::restore_structure(const IVFStructure& structure) {
   is_given_ = structure.is_given;
 }
 
+// A radius search leaves out lists that are too far away by their radii. Of other metrics radii are
+// not used.
+void IVFIndex::check_structure(Cancel& cancel) const {
+  if (!has_lists() || !metric().integer_distances) return;
+  const Column& codes = store().column(kCodes);
+  std::vector<uint32_t> distances;
+  for (size_t list = 0; list < groups_.n_groups(); ++list) {
+    cancel.throw_if_stopped();
+    const size_t first = groups_.starts()[list];
+    distances.resize(groups_.starts()[list + 1] - first);
+    kernels().xor_count_rows(centroids_->store().column(kCodes).row(list), codes.row(first),
+                             distances.size(), codes.width(), distances.data());
+    const auto is_outside = [&](uint32_t d) { return static_cast<float>(d) > radii_[list]; };
+    if (std::any_of(distances.begin(), distances.end(), is_outside))
+      throw std::invalid_argument("section 'structure/radii' must reach all rows of list " +
+                                  std::to_string(list));
+  }
+}
+
 }  // namespace bitindex

@@ -165,4 +165,10 @@ void MihIndex::restore_tables(const MihArrays& arrays, std::vector<uint32_t> rep
   replaced_ = std::move(replaced);
 }
 
+void MihIndex::check_structure(Cancel& cancel) const {
+  std::vector<bool> is_replaced(tables_.n_rows());
+  for (const uint32_t row : replaced_) is_replaced[row] = true;
+  tables_.check_values(store().column(kCodes), is_replaced, cancel);
+}
+
 }  // namespace bitindex

@@ -32,6 +32,7 @@ class MihIndex : public Index {
   void rows_written(const RowsWritten& rows, Cancel& cancel) override;
   void rows_moved(const std::vector<uint32_t>& kept) override;
   size_t structure_bytes() const override;
+  void check_structure(Cancel& cancel) const override;
 
  private:
   // Calls use(score, n_queries) to scan for some of the queries.

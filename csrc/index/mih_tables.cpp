@@ -116,6 +116,25 @@ MihTables MihTables::restore(const CodeLayout& layout, const MihArrays& arrays) 
   return {layout, std::move(bits), arrays, 0};
 }
 
+void MihTables::check_values(const Column& codes, const std::vector<bool>& left_out,
+                             Cancel& cancel) const {
+  run_tasks(n_substrings(), default_threads(), cancel, [&](size_t j) {
+    // By row and not by bucket, so that codes are read in the order in which they lie in memory.
+    std::vector<uint32_t> values(n_rows());
+    for (size_t value = 0; value + 1 < n_offsets(arrays_.shape); ++value) {
+      const Bucket rows = bucket(j, static_cast<uint32_t>(value));
+      for (const uint32_t* row = rows.begin; row != rows.end; ++row)
+        values[*row] = static_cast<uint32_t>(value);
+    }
+    for (size_t row = 0; row < n_rows(); ++row) {
+      if (row % kRowsBetweenPolls == 0) cancel.throw_if_stopped();
+      if (substring(j).value(codes.row(row)) != values[row] && !left_out[row])
+        throw std::invalid_argument("the tables must hold row " + std::to_string(row) +
+                                    " by its code");
+    }
+  });
+}
+
 MihTables MihTables::without_gaps(const CodeLayout& layout,
                                   const std::vector<uint32_t>& kept) const {
   std::vector<uint32_t> new_row(n_rows(), kGone);

@@ -40,6 +40,9 @@ class MihTables {
                          const SubstringShape& shape, Cancel& cancel);
   // Throws std::invalid_argument where the arrays are no tables of rows below n_rows.
   static MihTables restore(const CodeLayout& layout, const MihArrays& arrays);
+  // Throws std::invalid_argument where a row stands in the bucket of another value than its code
+  // has, unless it is left out; throws Cancelled.
+  void check_values(const Column& codes, const std::vector<bool>& left_out, Cancel& cancel) const;
   // The tables after removed rows have gone: row i was row kept[i].
   MihTables without_gaps(const CodeLayout& layout, const std::vector<uint32_t>& kept) const;
 
