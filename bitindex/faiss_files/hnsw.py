@@ -23,7 +23,7 @@ from bitindex.index import HNSWIndex
 
 # Where searches begin, the highest layer, candidates of builds and of searches, one out of use.
 _STATE: Final = struct.Struct("<iiiii")
-_MOST_ROWS: Final = 2**31 - 1
+MOST_ROWS: Final = 2**31 - 1
 _LEAST_SHARE: Final = 1e-9  # of the codes; faiss lists the layers that have more of them
 _CANDIDATES: Final = ("ef_construction", "ef")
 
@@ -50,8 +50,8 @@ def hnsw_parts(content: Content) -> Iterator[Part]:
     """Yield an HNSWIndex as an IndexBinaryHNSW, which numbers its codes."""
     content = _linked(content)
     n, m = len(content.codes), content.options["m"]
-    if n > _MOST_ROWS:
-        raise ValueError(f"faiss's graphs have up to {_MOST_ROWS:,} codes, got {n:,}")
+    if n > MOST_ROWS:
+        raise ValueError(f"faiss's graphs have up to {MOST_ROWS:,} codes, got {n:,}")
     shares = [(1 - 1 / m) * m**-layer for layer in range(MOST_LAYERS)]
     shares = [share for share in shares if share >= _LEAST_SHARE]
     graph = FaissGraph.of_structure(len(shares), content.structure)
@@ -62,7 +62,7 @@ def hnsw_parts(content: Content) -> Iterator[Part]:
     yield from vector_parts(graph.offsets, "<u8")
     yield from vector_parts(graph.links, "<i4")
     top = graph.n_layers - 1 if n > 0 else -1
-    ef_construction, ef = (min(content.options[name], _MOST_ROWS) for name in _CANDIDATES)
+    ef_construction, ef = (min(content.options[name], MOST_ROWS) for name in _CANDIDATES)
     yield _STATE.pack(graph.entry, top, ef_construction, ef, 1)
     yield from flat_parts(content.codes)
 
