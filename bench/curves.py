@@ -137,7 +137,7 @@ def add_arguments(parser: argparse.ArgumentParser, n_queries: int) -> None:
     parser.add_argument("--queries", type=positive, default=n_queries, metavar="N")
     parser.add_argument("--embeddings", type=Path, metavar="FILE.npy")
     parser.add_argument("--threads", type=positive, nargs="+", default=thread_counts())
-    parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     add_turns(parser)
 
 
@@ -206,21 +206,17 @@ def _recall(point: Mapping[str, Any] | None) -> str:
 
 
 def draw(points: Sequence[Mapping[str, Any]], title: str, path: Path) -> None:
-    """Write a picture: recall to the right, queries a second upwards; needs matplotlib."""
-    import matplotlib as mpl
-    from matplotlib import pyplot as plt
+    """Write a picture of all curves; needs matplotlib."""
+    from matplotlib.figure import Figure
+    from plots import draw_speeds, save
 
-    mpl.use("agg")
-    figure, panel = plt.subplots(figsize=(7, 4.5))
-    for method in dict.fromkeys(point["method"] for point in points):
-        line = [(p["recall"], p["rate"]["median"]) for p in points if p["method"] == method]
-        panel.plot(*zip(*line, strict=True), "o-", label=method)
-    panel.set_yscale("log")
-    panel.set_xlabel("recall")
-    panel.set_ylabel("queries a second")
-    panel.grid(visible=True, alpha=0.3)
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    panel = figure.subplots()
+    lines = {
+        method: [(p["recall"], p["rate"]["median"]) for p in points if p["method"] == method]
+        for method in dict.fromkeys(point["method"] for point in points)
+    }
+    draw_speeds(panel, lines)
     panel.set_title(title)
     panel.legend()
-    figure.set_layout_engine("constrained")
-    figure.savefig(path)
-    print(f"written: {path}")
+    save(figure, path)
