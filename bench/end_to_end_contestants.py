@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from common import peer
+from end_to_end_front import OURS
 from quality_sets import Floats, Ids, K
 
 import bitindex as bi
@@ -22,7 +23,6 @@ import bitindex as bi
 faiss: Any = peer("faiss", "faiss-cpu")
 usearch: Any = peer("usearch.index", "usearch")
 
-OURS = "bitindex"
 # Of all graphs: links of a row, twice as many in the lowest layer, and candidates of a build.
 M, EF_CONSTRUCTION = 16, 128
 WIDTHS = (16, 32, 48, 64, 128, 256)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from end_to_end_contestants import OURS
-from end_to_end_front import TARGET, at_target, on_front
+from end_to_end_front import OURS, TARGET, at_target, on_front
 from matplotlib.figure import Figure
 from plots import draw_lines, draw_speeds, save
 
