@@ -14,10 +14,11 @@ BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work in one environment
-.PHONY: help demo test test-generic sanitize race lint format bench bench-quality bench-ivf bench-hnsw bench-mih bench-bitbound bench-bebr wheel clean
+.PHONY: help demo test test-generic sanitize race lint format wheel clean
+.PHONY: bench bench-quality bench-ivf bench-hnsw bench-mih bench-bitbound bench-bebr bench-end-to-end
 
 help: ## print this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(VENV)/.installed ## search real data and say how good the answers are
 	@$(BIN)/bitindex demo
@@ -114,6 +115,11 @@ bench-bitbound: $(VENV)/.with-bench ## compare rows by popcount with a plain sca
 bench-bebr: $(VENV)/.with-test $(VENV)/.with-docs ## compare trained codes, and put the figures into docs/bebr.md
 	$(BIN)/python bench/bebr.py $(BEBR)
 	$(if $(filter --quick,$(BEBR)),,$(BIN)/python bench/report.py bebr)
+
+# END_TO_END="...": options of bench/end_to_end.py, such as --embeddings NAME=FILE.npy.
+bench-end-to-end: $(VENV)/.with-bench $(VENV)/.with-docs ## compare whole indexes of embeddings, and put the figures into docs/searches.md
+	$(BIN)/python bench/end_to_end.py $(END_TO_END)
+	$(BIN)/python bench/report.py end-to-end
 
 wheel: $(VENV)/.installed ## build a wheel in dist/
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .

@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
+from plots import draw_lines, save
 
 Row = dict[str, Any]
-# Names in the file do not change from run to run; letters stay letters.
-mpl.rcParams.update({"svg.hashsalt": "bitindex", "svg.fonttype": "none"})
 
 
 def draw(documents: dict[str, dict[str, Any]], folder: Path) -> None:
@@ -21,9 +19,9 @@ def draw(documents: dict[str, dict[str, Any]], folder: Path) -> None:
         if part not in ("bits", "versions")
     }
     if learned:
-        _save(training(learned), folder / "bebr-training.svg")
+        save(training(learned), folder / "bebr-training.svg")
     if "bits" in documents:
-        _save(by_bits(documents["bits"]["results"]), folder / "bebr-bits.svg")
+        save(by_bits(documents["bits"]["results"]), folder / "bebr-bits.svg")
 
 
 def training(learned: dict[str, list[Row]]) -> Figure:
@@ -53,25 +51,16 @@ def by_bits(rows: list[Row]) -> Figure:
     """Return recall@10 over the bits of a code."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     panel = figure.subplots()
-    for name in dict.fromkeys(row["method"] for row in rows):
-        points = sorted((r["bits"], r["recall@10"]) for r in rows if r["method"] == name)
-        style = "o--" if "binary query" in name else "o-"
-        panel.plot([p[0] for p in points], [p[1] for p in points], style, label=name)
+    lines = {
+        name: sorted((r["bits"], r["recall@10"]) for r in rows if r["method"] == name)
+        for name in dict.fromkeys(row["method"] for row in rows)
+    }
+    draw_lines(panel, lines, lambda name: "o--" if "binary query" in name else "o-")
     panel.set_xscale("log", base=2)
     sizes = sorted({row["bits"] for row in rows})
     panel.set_xticks(sizes, [f"{n_bits:,}" for n_bits in sizes])
     panel.set_title(rows[0]["task"])
     panel.set_xlabel("bits a code")
     panel.set_ylabel("recall@10")
-    panel.grid(visible=True, alpha=0.3)
     panel.legend(fontsize="small")
     return figure
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
-    # Without the spaces that matplotlib leaves at the ends of lines, of which git would complain.
-    lines = path.read_text(encoding="utf-8").splitlines()
-    path.write_text("".join(f"{line.rstrip()}\n" for line in lines), encoding="utf-8")
-    print(f"written: {path.name}")

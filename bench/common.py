@@ -34,7 +34,9 @@ PAUSE_SECONDS = 0.1
 
 
 def seconds_in_turns(
-    contestants: Mapping[str, Callable[[], object]], n_turns: int
+    contestants: Mapping[str, Callable[[], object]],
+    n_turns: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Time every contestant once a turn: first, second, ..., first, second, ...
 
@@ -45,18 +47,22 @@ def seconds_in_turns(
     for turn in range(n_turns + 1):
         for name, contestant in contestants.items():
             time.sleep(PAUSE_SECONDS)
-            start = time.perf_counter()
+            start = clock()
             contestant()
-            elapsed = time.perf_counter() - start
+            elapsed = clock() - start
             if turn > 0:
                 seconds[name].append(elapsed)
     return seconds
 
 
-def rates_in_turns(contestants: Mapping[str, Contestant], n_turns: int) -> dict[str, list[float]]:
+def rates_in_turns(
+    contestants: Mapping[str, Contestant],
+    n_turns: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
     """Return the work a second of every contestant in every turn; slow ones may do less work."""
     searches = {name: search for name, (search, _) in contestants.items()}
-    seconds = seconds_in_turns(searches, n_turns)
+    seconds = seconds_in_turns(searches, n_turns, clock)
     return {name: [contestants[name][1] / s for s in runs] for name, runs in seconds.items()}
 
 

@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 from common import (
     Columns,
-    Spread,
     add_turns,
     positive,
     quotient,
@@ -32,6 +31,7 @@ import bitindex as bi
 
 Codes = npt.NDArray[np.uint8]
 Distances = npt.NDArray[Any]
+Clock = Callable[[], float]
 
 TARGETS = (0.9, 0.95, 0.99)
 
@@ -62,7 +62,7 @@ def recall_of(found: Distances, nearest: Distances) -> float:
 
 
 def curves(
-    searchers: Mapping[str, Searcher], nearest: Distances, n_turns: int
+    searchers: Mapping[str, Searcher], nearest: Distances, n_turns: int, clock: Clock
 ) -> list[dict[str, Any]]:
     """Measure every effort of every searcher, and print it.
 
@@ -82,7 +82,7 @@ def curves(
         for effort in searcher.efforts:
             recall = recall_of(searcher.search(effort), nearest)
             run = {name: (lambda s=searcher, e=effort: s.search(e), len(nearest))}
-            rate = spread(rates_in_turns(run, n_turns)[name])
+            rate = spread(rates_in_turns(run, n_turns, clock)[name])
             columns.row(f"{name:<24}", effort, f"{recall:.4f}", ratio_text(rate, 0))
             rows.append({"method": name, "effort": effort, "recall": recall, "rate": rate})
             if recall >= 0.9999:
@@ -114,6 +114,7 @@ def contests(
         From codes, queries and threads to what searches, by name; ours first.
     """
     n_bits = 8 * codes.shape[1]
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
     exact = bi.FlatIndex(n_bits)
     exact.add(codes)
     nearest = exact.search(queries, k)[0]
@@ -122,8 +123,8 @@ def contests(
     for threads in arguments.threads:
         print(f"{threads} threads")
         searchers = make(codes, queries, threads)
-        points = curves(searchers, nearest, arguments.turns)
-        equal = at_equal_recall(searchers, points, TARGETS, arguments.turns)
+        points = curves(searchers, nearest, arguments.turns, clock)
+        equal = at_equal_recall(searchers, points, TARGETS, arguments.turns, clock)
         facts = {name: searcher.facts for name, searcher in searchers.items()}
         results.append({"threads": threads, "facts": facts, "points": points, "equal": equal})
     if arguments.plot is not None:
@@ -137,7 +138,12 @@ def add_arguments(parser: argparse.ArgumentParser, n_queries: int) -> None:
     parser.add_argument("--queries", type=positive, default=n_queries, metavar="N")
     parser.add_argument("--embeddings", type=Path, metavar="FILE.npy")
     parser.add_argument("--threads", type=positive, nargs="+", default=thread_counts())
-    parser.add_argument("--plot", type=Path, metavar="FILE.png")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg")
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="a second is one of the CPU, not of the clock: for one thread on a busy machine",
+    )
     add_turns(parser)
 
 
@@ -146,6 +152,7 @@ def at_equal_recall(
     points: Sequence[Mapping[str, Any]],
     targets: Sequence[float],
     n_turns: int,
+    clock: Clock,
 ) -> list[dict[str, Any]]:
     """Compare the first searcher with each other one where both find enough, in turns.
 
@@ -171,27 +178,16 @@ def at_equal_recall(
             if first is None or other is None:
                 columns.row(target, f"{peer:<24}", *(_recall(p) for p in (first, other)), "")
                 continue
-            ratio = _ratio(searchers, ours, first["effort"], peer, other["effort"], n_turns)
+            run = {
+                name: (lambda n=name, p=point: searchers[n].search(p["effort"]), 1.0)
+                for name, point in ((ours, first), (peer, other))
+            }
+            ratio = quotient(rates_in_turns(run, n_turns, clock), ours, peer)
             columns.row(target, f"{peer:<24}", _recall(first), _recall(other), ratio_text(ratio, 2))
             recalls, efforts = ([p[x] for p in (first, other)] for x in ("recall", "effort"))
             found = {"target": target, "peer": peer, "recall": recalls, "effort": efforts}
             rows.append({**found, "ratio": ratio})
     return rows
-
-
-def _ratio(
-    searchers: Mapping[str, Searcher],
-    ours: str,
-    effort: int,
-    peer: str,
-    effort_of_peer: int,
-    n_turns: int,
-) -> Spread:
-    run = {
-        ours: (lambda: searchers[ours].search(effort), 1.0),
-        peer: (lambda: searchers[peer].search(effort_of_peer), 1.0),
-    }
-    return quotient(rates_in_turns(run, n_turns), ours, peer)
 
 
 def _cheapest(
@@ -206,21 +202,17 @@ def _recall(point: Mapping[str, Any] | None) -> str:
 
 
 def draw(points: Sequence[Mapping[str, Any]], title: str, path: Path) -> None:
-    """Write a picture: recall to the right, queries a second upwards; needs matplotlib."""
-    import matplotlib as mpl
-    from matplotlib import pyplot as plt
+    """Write a picture of all curves; needs matplotlib."""
+    from matplotlib.figure import Figure
+    from plots import draw_speeds, save
 
-    mpl.use("agg")
-    figure, panel = plt.subplots(figsize=(7, 4.5))
-    for method in dict.fromkeys(point["method"] for point in points):
-        line = [(p["recall"], p["rate"]["median"]) for p in points if p["method"] == method]
-        panel.plot(*zip(*line, strict=True), "o-", label=method)
-    panel.set_yscale("log")
-    panel.set_xlabel("recall")
-    panel.set_ylabel("queries a second")
-    panel.grid(visible=True, alpha=0.3)
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    panel = figure.subplots()
+    lines = {
+        method: [(p["recall"], p["rate"]["median"]) for p in points if p["method"] == method]
+        for method in dict.fromkeys(point["method"] for point in points)
+    }
+    draw_speeds(panel, lines)
     panel.set_title(title)
     panel.legend()
-    figure.set_layout_engine("constrained")
-    figure.savefig(path)
-    print(f"written: {path}")
+    save(figure, path)

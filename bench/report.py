@@ -9,6 +9,7 @@ from typing import Any
 from bebr_section import SECTIONS as BEBR_PARTS
 from bebr_section import bebr_section
 from common import read_results
+from end_to_end_section import end_to_end_section
 from quality_section import quality_section
 from sections import SECTIONS, machine_line, roofline_table
 
@@ -79,12 +80,25 @@ def write_bebr() -> bool:
     return True
 
 
+def write_end_to_end() -> bool:
+    document = results_of("end_to_end")
+    if document is None:
+        return False
+    from end_to_end_plot import draw  # needs matplotlib
+
+    replace_block(ROOT / "docs" / "searches.md", "end-to-end", end_to_end_section(document))
+    results = document["results"]
+    draw(results["set"], results["contestants"], ROOT / "docs" / "images" / "end-to-end.svg")
+    return True
+
+
 # THE list of blocks: what the command line calls them.
 BLOCKS = {
     "quality": write_quality,
     "searches": write_searches,
     "roofline": write_roofline,
     "bebr": write_bebr,
+    "end-to-end": write_end_to_end,
 }
 
 
