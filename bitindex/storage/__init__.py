@@ -20,6 +20,7 @@ __all__ = [
     "StoredFile",
     "nest",
     "read_file",
+    "restored",
     "unnest",
     "write_file",
 ]
@@ -116,8 +117,11 @@ def load(path: str | os.PathLike[str], mmap: bool = False, *, verify: bool = Tru
     -----
     Nothing in a file is ever executed, so a file from a stranger can be loaded safely.
     """
-    stored = read_file(path, mmap=mmap, verify=verify)
-    name = os.fspath(path)
+    return restored(read_file(path, mmap=mmap, verify=verify), os.fspath(path), mmap)
+
+
+def restored(stored: StoredFile, name: str, mapped: bool) -> Any:
+    """Return the object that was read from the file of this name, or raise FileFormatError."""
     if stored.kind not in KINDS:
         raise FileFormatError(
             f"{name}: has the unknown kind {stored.kind!r}; known are {', '.join(KINDS)}"
@@ -125,7 +129,7 @@ def load(path: str | os.PathLike[str], mmap: bool = False, *, verify: bool = Tru
     module, class_name = KINDS[stored.kind].split(":")
     storable = getattr(import_module(module), class_name)
     try:
-        return storable._from_stored(stored.meta, stored.sections, mmap)
+        return storable._from_stored(stored.meta, stored.sections, mapped)
     except (KeyError, TypeError, ValueError) as error:
         problem = f"field {error} is missing" if isinstance(error, KeyError) else str(error)
         raise FileFormatError(f"{name}: is not a valid {stored.kind!r} file: {problem}") from error
