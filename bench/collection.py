@@ -107,7 +107,9 @@ def measure_searches(
         Q = rng.standard_normal((n_queries, N_DIMS), np.float32)
         _, rows = index.search(Q, K)
         ids = [[hit.id for hit in hits] for hits in collection.search(Q, K)]
-        check_equal("collection", "ids", [[f"document-{row}" for row in each] for each in rows], ids)
+        check_equal(
+            "collection", "ids", [[f"document-{row}" for row in each] for each in rows], ids
+        )
         contestants: dict[str, Contestant] = {
             "collection": (partial(collection.search, Q, K, threads=1), n_queries),
             "index": (partial(index.search, Q, K, threads=1), n_queries),
@@ -169,11 +171,15 @@ def measure(directory: Path, n_documents: int, n_turns: int) -> dict[str, Any]:
     for kind in ("plain", "field index"):
         if kind == "field index":
             with bi.Collection.open(path) as collection:
-                print(f"field index: {_seconds(partial(collection.create_field_index, 'part')):.1f} s")
+                print(
+                    f"field index: {_seconds(partial(collection.create_field_index, 'part')):.1f} s"
+                )
         columns = Columns("allowed", "first, ms", "later, ms", "no filter, ms")
         filters[kind] = list(measure_filters(path, n_turns))
         for row in filters[kind]:
-            times = [f"{row[name]['median'] * 1e3:.1f}" for name in ("first", "later", "unfiltered")]
+            times = [
+                f"{row[name]['median'] * 1e3:.1f}" for name in ("first", "later", "unfiltered")
+            ]
             columns.row(row["share"], *times)
 
     columns = Columns("documents a transaction", "documents/s")

@@ -23,18 +23,16 @@ def assert_holds(collection, model):
     assert len(collection) == collection.count() == len(model)
     assert list(collection) == list(model)
     documents = collection.get(list(model))
-    assert [document.id for document in documents] == list(model)
-    assert [document.text for document in documents] == [text for _, text, _ in model.values()]
-    assert [document.metadata for document in documents] == [fields for *_, fields in model.values()]
+    assert documents == [(name, text, fields) for name, (_, text, fields) in model.items()]
     # Rescored by all vectors, every document finds itself.
     rows = embeddings([seed for seed, *_ in model.values()])
-    for query, (id, (seed, _, _)) in zip(rows, model.items(), strict=True):
+    for query, (seed, _, _) in zip(rows, model.values(), strict=True):
         (hits,) = collection.search(query, k=len(model), oversample=1000)
         assert len(hits) == len(model)
         assert hits[0].score > -1e-6
         # Ties go to the document that was written first.
-        assert hits[0].id == next(other for other, fields in model.items() if fields[0] == seed)
-        assert id in {hit.id for hit in hits}
+        assert hits[0].id == next(name for name, (other, _, _) in model.items() if other == seed)
+        assert {hit.id for hit in hits} == set(model)
 
 
 def metadata_matches(metadata, where):

@@ -14,14 +14,18 @@ from bitindex.collection.metadata import metadata_fields, metadata_text
 from bitindex.collection.where import condition_of
 
 # Few names and values, so that filters meet; and what could break out of quotes and paths.
-NAMES = st.sampled_from(["a", "b", "a.b", "", "it's", 'say "hi"', "back\\slash", "50%", "$.a", "ä[0]"])
+NAMES = st.sampled_from(
+    ["a", "b", "a.b", "", "it's", 'say "hi"', "back\\slash", "50%", "$.a", "ä[0]"]
+)
 NUMBERS = st.one_of(
     st.sampled_from([0, 1, -1, 2, 1.0, 0.5, -0.0, 1e16, 10**16, 2**63 - 1, -(2**63), 2.0**63]),
     st.integers(-(2**63), 2**63 - 1),
     st.floats(allow_nan=False, allow_infinity=False),
 )
 TEXTS = st.one_of(
-    st.sampled_from(["", "a", "b", "[1]", "{}", "null", "true", "1", "it's", "é", "\U0001f600", "\n"]),
+    st.sampled_from(
+        ["", "a", "b", "[1]", "{}", "null", "true", "1", "it's", "é", "\U0001f600", "\n"]
+    ),
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5),
 )
 SCALARS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS)
@@ -33,11 +37,15 @@ VALUES = st.recursive(
 METADATA = st.dictionaries(NAMES, VALUES, max_size=4)
 ORDERED = st.one_of(st.booleans(), NUMBERS, TEXTS)
 OPERATIONS = st.deferred(
-    lambda: st.dictionaries(st.just("$exists"), st.booleans(), min_size=1)
-    | st.dictionaries(st.sampled_from(["$eq", "$ne"]), SCALARS, min_size=1)
-    | st.dictionaries(st.sampled_from(["$gt", "$gte", "$lt", "$lte"]), ORDERED, min_size=1)
-    | st.dictionaries(st.sampled_from(["$in", "$nin"]), st.lists(SCALARS, max_size=4), min_size=1)
-    | st.dictionaries(st.just("$not"), OPERATIONS, min_size=1)
+    lambda: (
+        st.dictionaries(st.just("$exists"), st.booleans(), min_size=1)
+        | st.dictionaries(st.sampled_from(["$eq", "$ne"]), SCALARS, min_size=1)
+        | st.dictionaries(st.sampled_from(["$gt", "$gte", "$lt", "$lte"]), ORDERED, min_size=1)
+        | st.dictionaries(
+            st.sampled_from(["$in", "$nin"]), st.lists(SCALARS, max_size=4), min_size=1
+        )
+        | st.dictionaries(st.just("$not"), OPERATIONS, min_size=1)
+    )
 )
 
 
@@ -53,9 +61,7 @@ FIELD_FILTERS = st.deferred(
 FILTERS = st.recursive(
     st.just({}) | FIELD_FILTERS,
     lambda filters: (
-        st.dictionaries(
-            st.sampled_from(["$and", "$or"]), st.lists(filters, max_size=3), min_size=1
-        )
+        st.dictionaries(st.sampled_from(["$and", "$or"]), st.lists(filters, max_size=3), min_size=1)
         | st.dictionaries(st.just("$not"), filters, min_size=1)
     ),
     max_leaves=4,
@@ -75,7 +81,9 @@ def test_conditions_agree_with_plain_python(metadata, filters):
                 f"SELECT row FROM documents WHERE {condition.sql} ORDER BY row",
                 condition.parameters,
             )
-            expected = [row for row, fields in enumerate(metadata) if metadata_matches(fields, where)]
+            expected = [
+                row for row, fields in enumerate(metadata) if metadata_matches(fields, where)
+            ]
             assert [row for (row,) in found] == expected, where
 
 

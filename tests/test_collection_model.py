@@ -38,8 +38,10 @@ class Sequences(RuleBasedStateMachine):
     @rule(data=st.data(), ids=IDS)
     def add(self, data, ids):
         fields = self.fields(data, ids)
-        taken = [id for id in ids if id in self.model]
-        with pytest.raises(ValueError, match="is already in") if taken else contextlib.nullcontext():
+        taken = self.model.keys() & set(ids)
+        with (
+            pytest.raises(ValueError, match="is already in") if taken else contextlib.nullcontext()
+        ):
             self.collection.add(ids, embeddings([f[0] for f in fields]), *zip_columns(fields))
         if not taken:
             self.model |= dict(zip(ids, fields, strict=True))
@@ -48,20 +50,20 @@ class Sequences(RuleBasedStateMachine):
     def upsert(self, data, ids):
         fields = self.fields(data, ids)
         self.collection.upsert(ids, embeddings([f[0] for f in fields]), *zip_columns(fields))
-        for id in ids:  # a document that is replaced is the last one written
-            self.model.pop(id, None)
+        for name in ids:  # a document that is replaced is the last one written
+            self.model.pop(name, None)
         self.model |= dict(zip(ids, fields, strict=True))
 
     @rule(ids=IDS)
     def delete(self, ids):
-        gone = [id for id in ids if self.model.pop(id, None) is not None]
+        gone = [name for name in ids if self.model.pop(name, None) is not None]
         assert self.collection.delete(ids) == len(gone)
 
     @rule(year=st.sampled_from([1990, 2000]), seed=SEEDS)
     def search(self, year, seed):
         for collection in (self.collection, self.reader):
             (hits,) = collection.search(embeddings([seed]), k=10, where={"year": {"$gte": year}})
-            expected = {id for id, (_, _, f) in self.model.items() if f.get("year", 0) >= year}
+            expected = {n for n, (_, _, f) in self.model.items() if f.get("year", 0) >= year}
             assert {hit.id for hit in hits} == expected
 
     @rule()
