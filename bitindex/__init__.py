@@ -31,6 +31,7 @@ from bitindex.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from bitindex import datasets, evaluate, tuning
+    from bitindex.collection import Collection
     from bitindex.tuning import tune
 
     __version__: str
@@ -40,6 +41,8 @@ def __getattr__(name: str) -> Any:
     # Imported when first used, so that `import bitindex` takes little longer than NumPy.
     if name in ("datasets", "evaluate", "tuning"):
         return import_module(f"bitindex.{name}")
+    if name == "Collection":
+        return import_module("bitindex.collection").Collection
     if name == "tune":
         return import_module("bitindex.tuning").tune
     if name == "__version__":
@@ -69,6 +72,7 @@ __all__ = [
     "RecurrentBinarizer",
     "Codes",
     "EmbeddingIndex",
+    "Collection",
     # measuring
     "datasets",
     "evaluate",

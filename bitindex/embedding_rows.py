@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bitindex._border import as_choice, as_ids, as_version
 from bitindex.binarize import Binarizer
-from bitindex.embedding_version import EmbeddingVersion
+from bitindex.embedding_version import EmbeddingVersion, EncodedRows
 from bitindex.embeddings import EmbeddingSource
 from bitindex.index import EMBEDDING_KINDS
 from bitindex.index.rows import RowIndex
@@ -266,6 +266,14 @@ class EmbeddingRows(RowIndex[VersionedRows]):
             width and meaning.
         """
         return super().get(ids)
+
+    def _encode(self, X: EmbeddingSource, progress: bool | None = None) -> EncodedRows:
+        """Return what the newest version keeps of embeddings, without adding them."""
+        return self._core.versions[-1].encode(X, progress)
+
+    def _add_encoded(self, ids: npt.NDArray[np.int64], rows: EncodedRows) -> None:
+        """Add what :meth:`_encode` has returned."""
+        self._add_rows(ids, rows, version=self._core.newest)
 
     def _number(self, version: SupportsIndex | None) -> int:
         rows = self._core

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class HiddenBar:
+    """A bar that shows nothing.
+
+    tqdm has a way to hide bars, but they share a lock with forked processes all the same, and where
+    one of these is killed while it has the lock, the others wait for ever.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self, n: int) -> None:
+        """Count n units."""
+
+    def set_postfix(self, **_: object) -> None:
+        """Tell of figures."""
+
+    def set_postfix_str(self, _: str) -> None:
+        """Tell of something else."""
 
 
 def progress_bar(
@@ -21,13 +48,9 @@ def progress_bar(
     unit : str
         What is counted.
     """
+    if not (sys.stderr.isatty() if progress is None else progress):
+        return HiddenBar()
     from tqdm import tqdm
 
-    return tqdm(
-        total=total,
-        unit=f" {unit}",
-        desc=description,
-        # None lets tqdm decide by whether there is a terminal.
-        disable=None if progress is None else not progress,
-        delay=1.0 if progress is None else 0.0,
-    )
+    delay = 1.0 if progress is None else 0.0
+    return tqdm(total=total, unit=f" {unit}", desc=description, delay=delay)

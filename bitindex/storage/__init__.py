@@ -20,6 +20,7 @@ __all__ = [
     "StoredFile",
     "nest",
     "read_file",
+    "restored",
     "unnest",
     "write_file",
 ]
@@ -122,8 +123,11 @@ def load(path: str | os.PathLike[str], mmap: bool = False, *, verify: bool = Tru
     -----
     Nothing in a file is ever executed, so a file from a stranger can be loaded safely.
     """
-    stored = read_file(path, mmap=mmap, verify=verify)
-    name = os.fspath(path)
+    return restored(read_file(path, mmap=mmap, verify=verify), os.fspath(path), mmap, verify)
+
+
+def restored(stored: StoredFile, name: str, mapped: bool, verify: bool = True) -> Any:
+    """Return the object that was read from the file of this name, or raise FileFormatError."""
     if stored.kind not in KINDS:
         raise FileFormatError(
             f"{name}: has the unknown kind {stored.kind!r}; known are {', '.join(KINDS)}"
@@ -131,7 +135,7 @@ def load(path: str | os.PathLike[str], mmap: bool = False, *, verify: bool = Tru
     module, class_name = KINDS[stored.kind].split(":")
     storable = getattr(import_module(module), class_name)
     try:
-        loaded = storable._from_stored(stored.meta, stored.sections, mmap)
+        loaded = storable._from_stored(stored.meta, stored.sections, mapped)
         if verify:
             loaded._check_content()
     except (KeyError, TypeError, ValueError) as error:

@@ -53,7 +53,7 @@ def replace_file(path: str) -> Iterator[FileIO]:
         os.fsync(file.fileno())
         file.close()
         temporary.replace(target)
-    _sync_directory(directory)
+    sync_directory(directory)
 
 
 def write_all(file: FileIO, data: bytes | memoryview) -> None:
@@ -79,7 +79,7 @@ def _existing_mode(path: str) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Make the new name of a renamed file survive a power cut."""
     if os.name != "posix":
         return
