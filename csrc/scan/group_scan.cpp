@@ -85,9 +85,11 @@ void run_visits(const Scan& scan, const QueryPlan& plan, const RowGroups& groups
                 GroupVisits& chosen, const Collector& collector, Begin begin, End end) {
   const std::vector<GroupVisit> visits = chosen.cut(groups, scan.store.n_rows());
   const std::vector<size_t> ends = cut_tasks(scan, groups, visits);
+  size_t n_together = 0;
+  for (const GroupVisit& visit : visits) n_together = std::max(n_together, visit.n_queries);
   run_tasks(ends.size(), scan.n_threads, scan.cancel, [&](size_t task) {
     Visitor visitor(scan, plan, groups);
-    std::vector<Collector> collectors(GroupVisits::kMostQueries, collector);
+    std::vector<Collector> collectors(n_together, collector);
     for (size_t i = task == 0 ? 0 : ends[task - 1]; i < ends[task]; ++i) {
       const GroupVisit& visit = visits[i];
       for (size_t j = 0; j < visit.n_queries; ++j) begin(visit.queries[j], collectors[j]);
@@ -103,6 +105,7 @@ class FirstVisit {
   void begin(size_t k, const NearerFirst& nearer_first, SharedLimit& shared) {
     nearest_.emplace(k, nearer_first, shared, SharedLimit::kNoRange, false);
   }
+  size_t wanted() const noexcept { return nearest_->wanted(); }
   float limit() noexcept { return nearest_->limit(); }
   void push(float key, uint32_t row) { nearest_->push(key, row); }
   std::vector<Candidate> take() { return nearest_->take(); }
@@ -119,6 +122,7 @@ class LaterVisit {
     shared_ = &shared;
     candidates_.clear();
   }
+  size_t wanted() const noexcept { return 0; }
   float limit() noexcept { return limit_ = shared_->limit(SharedLimit::kNoRange, false); }
   void push(float key, uint32_t row) {
     if (key <= limit_) candidates_.emplace_back(key, row);
