@@ -110,7 +110,7 @@ void Index::add(const NewRows& rows, bool (*poll)()) {
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
   const auto lock = lock_.write();
-  rows_written(store_.add(rows.n, rows.ids, values), cancel);
+  rows_written(rows, store_.add(rows.n, rows.ids, values), cancel);
 }
 
 void Index::update(const NewRows& rows, bool (*poll)()) {
@@ -119,7 +119,7 @@ void Index::update(const NewRows& rows, bool (*poll)()) {
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
   const auto lock = lock_.write();
-  rows_written(store_.update(rows.n, rows.ids, values), cancel);
+  rows_written(rows, store_.update(rows.n, rows.ids, values), cancel);
 }
 
 void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)()) {
@@ -129,7 +129,7 @@ void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*
   Cancel cancel(poll);
   {
     const auto lock = lock_.write();
-    rows_written(store_.put(rows.n, rows.ids, values), cancel);
+    rows_written(rows, store_.put(rows.n, rows.ids, values), cancel);
   }
   for (Index* other : others) other->remove(rows.ids, rows.n);
 }
