@@ -54,6 +54,7 @@ class Index:
         scales: _Floats | None = None,
         offsets: _Floats | None = None,
         vectors: _Bytes | None = None,
+        lists: npt.NDArray[np.uint32] | None = None,
     ) -> None: ...
     def update(
         self,
@@ -62,6 +63,7 @@ class Index:
         scales: _Floats | None = None,
         offsets: _Floats | None = None,
         vectors: _Bytes | None = None,
+        lists: npt.NDArray[np.uint32] | None = None,
     ) -> None: ...
     def take(
         self,
@@ -71,6 +73,7 @@ class Index:
         scales: _Floats | None = None,
         offsets: _Floats | None = None,
         vectors: _Bytes | None = None,
+        lists: npt.NDArray[np.uint32] | None = None,
     ) -> None: ...
     def remove(self, ids: _Ids) -> int: ...
     def search(
@@ -93,6 +96,8 @@ class Index:
         filter: _Filter,
         threads: int,
         effort: int = 0,
+        list_similarities: _Floats | None = None,
+        list_factors: _Floats | None = None,
     ) -> tuple[_Floats, _Ids, npt.NDArray[np.int64]]: ...
     def compact(self) -> None: ...
     def columns(self) -> list[_Bytes]: ...
@@ -111,6 +116,18 @@ class IVFIndex(Index):
     def nprobe(self) -> int: ...
     def train(self, codes: _Bytes) -> None: ...
     def rebalance(self) -> None: ...
+
+class ResidualIndex(Index):
+    def __init__(
+        self,
+        n_bits: int,
+        *,
+        has_scales: bool,
+        has_offsets: bool,
+        vector_type: int,
+        n_dims: int,
+        n_lists: int,
+    ) -> None: ...
 
 class HNSWIndex(Index):
     def n_unreached(self) -> int: ...

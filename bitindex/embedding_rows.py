@@ -7,13 +7,14 @@ from typing import Any, Literal, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
-from bitindex._border import as_choice, as_ids, as_version
+from bitindex._border import as_bool, as_choice, as_ids, as_version
 from bitindex.binarize import Binarizer
 from bitindex.embedding_version import EmbeddingVersion, EncodedRows
 from bitindex.embeddings import EmbeddingSource
 from bitindex.index import EMBEDDING_KINDS
 from bitindex.index.rows import RowIndex
 from bitindex.rescoring import VECTOR_TYPES
+from bitindex.residuals import ResidualLists
 from bitindex.similarity import SIMILARITIES
 from bitindex.versioned_rows import VersionedRows
 
@@ -27,6 +28,7 @@ class EmbeddingRows(RowIndex[VersionedRows]):
         kind: str = "flat",
         similarity: Literal["cosine", "dot", "l2"] = "cosine",
         rescore: Literal["int8", "float16", "float32"] | None = None,
+        residuals: bool = False,
         **options: Any,
     ) -> None:
         _check_binarizer(binarizer)
@@ -37,12 +39,23 @@ class EmbeddingRows(RowIndex[VersionedRows]):
         self._rescore = (
             None if rescore is None else as_choice(rescore, tuple(VECTOR_TYPES), "rescore")
         )
+        self._residuals = as_bool(residuals, "residuals")
+        if self._residuals and self._kind != "ivf":
+            raise ValueError(f"residuals=True needs kind='ivf', got kind={self._kind!r}")
+        self._lists: ResidualLists | None = None
         super().__init__()
-        if hasattr(binarizer, "n_bits_"):
+        if hasattr(binarizer, "n_bits_") and not self._residuals:
             self._core_or_none = self._new_core()
 
     def _new_core(self) -> VersionedRows:
-        return VersionedRows(self._new_version(self._first_binarizer))
+        if not self._residuals:
+            return VersionedRows(self._new_version(self._first_binarizer))
+        if self._lists is None:
+            raise ValueError(
+                "residuals=True needs fit(X) first, which learns centroids and fits the binarizer "
+                "on what is left of rows without them"
+            )
+        return VersionedRows(EmbeddingVersion.of_residuals(self._lists, self._rescore))
 
     def _new_version(self, binarizer: Binarizer) -> EmbeddingVersion:
         return EmbeddingVersion.empty(
@@ -106,8 +119,9 @@ class EmbeddingRows(RowIndex[VersionedRows]):
         TypeError
             If it is no binarizer.
         ValueError
-            If it is not fitted, not compatible, or a version already; if the index rescores, is
-            memory-mapped, or has another similarity than the cosine. Nothing is changed then.
+            If it is not fitted, not compatible, or a version already; if the index rescores, keeps
+            residuals, is memory-mapped, or has another similarity than the cosine. Nothing is
+            changed then.
 
         Notes
         -----
@@ -122,6 +136,11 @@ class EmbeddingRows(RowIndex[VersionedRows]):
             raise ValueError(
                 "several versions need an index with rescore=None, because vectors of two models "
                 f"cannot be compared, got rescore={self._rescore!r}"
+            )
+        if self._residuals:
+            raise ValueError(
+                "several versions need an index with residuals=False, because a query has no "
+                "similarity to the centroids of another model"
             )
         if self.similarity != "cosine":
             raise ValueError(

@@ -11,13 +11,16 @@ import numpy.typing as npt
 
 from bitindex._border import as_choice, as_code_rows
 from bitindex._core import Index as CompiledIndex
+from bitindex._core import ResidualIndex
 from bitindex.binarize import BINARIZERS, Binarizer
+from bitindex.clustering import parts_of
 from bitindex.embeddings import EmbeddingSource, as_embeddings, count_rows, embedding_batches
 from bitindex.index import EMBEDDING_KINDS
 from bitindex.index.columns import core_from_stored, core_to_stored
 from bitindex.progress import progress_bar
 from bitindex.rescoring import VECTOR_TYPES, stored_vectors
-from bitindex.similarity import Similarity
+from bitindex.residuals import ResidualLists
+from bitindex.similarity import QueryEstimates, Similarity
 from bitindex.storage import nest, unnest
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class EmbeddingVersion:
     similarity: Similarity
     rescore: str | None
     core: CompiledIndex
+    lists: ResidualLists | None = None  # where codes are of what is left of rows
 
     @classmethod
     def empty(
@@ -59,11 +63,22 @@ class EmbeddingVersion:
             big_endian=True,
             has_scales=similarity.has_scales(binarizer),
             has_offsets=similarity.has_offsets(binarizer),
-            vector_type=VECTOR_TYPES[rescore or "float32"],
-            n_dims=binarizer.n_features_in_ if rescore else 0,
+            **_vector_layout(binarizer, rescore),
             **options,
         )
         return cls(binarizer, similarity, rescore, core)
+
+    @classmethod
+    def of_residuals(cls, lists: ResidualLists, rescore: str | None) -> Self:
+        """Return a version without rows, which will keep what is left of them."""
+        core = ResidualIndex(
+            lists.binarizer.n_bits_,
+            has_scales=lists.similarity.has_scales(lists.binarizer),
+            has_offsets=True,
+            **_vector_layout(lists.binarizer, rescore),
+            n_lists=len(lists.centroids),
+        )
+        return cls(lists.binarizer, lists.similarity, rescore, core, lists)
 
     @property
     def bytes_per_vector(self) -> int:
@@ -82,14 +97,19 @@ class EmbeddingVersion:
 
     def _encode_batch(self, batch: Floats) -> EncodedRows:
         rows = self.similarity.prepare(batch)
+        encoded: dict[str, npt.NDArray[Any] | None] = (
+            self._encode_whole(rows) if self.lists is None else self.lists.encode(rows)
+        )
+        encoded["vectors"] = stored_vectors(rows, self.rescore) if self.rescore else None
+        return {name: array for name, array in encoded.items() if array is not None}
+
+    def _encode_whole(self, rows: Floats) -> dict[str, npt.NDArray[Any] | None]:
         codes = self.binarizer._encode_rows(rows, threads=0)
-        encoded: dict[str, npt.NDArray[Any] | None] = {
+        return {
             "codes": as_code_rows(codes, self.binarizer.n_bits_, "big", "codes"),
             "scales": self.similarity.scales(self.binarizer, rows, codes),
             "offsets": self.similarity.offsets(self.binarizer, rows),
-            "vectors": stored_vectors(rows, self.rescore) if self.rescore else None,
         }
-        return {name: array for name, array in encoded.items() if array is not None}
 
     def prepare_queries(self, Q: object) -> Floats:
         """Return embeddings of this version as they are compared with its rows."""
@@ -106,7 +126,30 @@ class EmbeddingVersion:
         **options
             ``k``, ``n_candidates``, ``filter``, ``threads`` and ``effort``, as the core takes them.
         """
-        estimates = self.similarity.queries(asking, queries, self.binarizer)
+        if self.lists is not None:
+            return self._search_residuals(queries, self.lists, **options)
+        return self._search_core(
+            queries, self.similarity.queries(asking, queries, self.binarizer), **options
+        )
+
+    def _search_residuals(
+        self, queries: Floats, lists: ResidualLists, effort: int, **options: Any
+    ) -> Nearest:
+        found = [
+            self._search_core(
+                queries[part],
+                lists.queries(queries[part]),
+                list_similarities=lists.similarities(queries[part]),
+                list_factors=lists.factors,
+                effort=effort or lists.n_probes,
+                **options,
+            )
+            for part in parts_of(max(len(queries), 1), len(lists.centroids))
+        ]
+        scores, ids, n_rescored = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return scores, ids, n_rescored
+
+    def _search_core(self, queries: Floats, estimates: QueryEstimates, **options: Any) -> Nearest:
         return self.core.search_estimates(
             weights=estimates.weights,
             signs=estimates.signs,
@@ -129,11 +172,22 @@ class EmbeddingVersion:
             )
         name = names[type(self.binarizer)]
         meta = {"rows": rows_meta, "binarizer": {"name": name, **binarizer_meta}}
-        return meta, {**nest("rows", rows), **nest("binarizer", binarizer)}
+        sections = {**nest("rows", rows), **nest("binarizer", binarizer)}
+        if self.lists is not None:
+            meta["lists"], arrays = self.lists.to_stored()
+            sections |= nest("lists", arrays)
+        return meta, sections
 
     def restore(self, meta: Mapping[str, Any], sections: Mapping[str, npt.NDArray[Any]]) -> None:
         """Put the rows of a file into this version, which has none."""
         core_from_stored(self.core, meta["rows"], unnest("rows", sections))
+
+
+def _vector_layout(binarizer: Binarizer, rescore: str | None) -> dict[str, int]:
+    return {
+        "vector_type": VECTOR_TYPES[rescore or "float32"],
+        "n_dims": binarizer.n_features_in_ if rescore else 0,
+    }
 
 
 def stored_binarizer(

@@ -1,6 +1,7 @@
 // The contract of every index kind, as one Python class that the kinds derive from.
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "arrays.h"
@@ -20,7 +21,7 @@ using Filter =
 
 NewRows new_rows(const Index& index, const Bytes& codes, const OptionalArray<int64_t>& ids,
                  const OptionalArray<float>& scales, const OptionalArray<float>& offsets,
-                 const OptionalArray<uint8_t>& vectors) {
+                 const OptionalArray<uint8_t>& vectors, const OptionalArray<uint32_t>& lists) {
   const IndexLayout& layout = index.layout();
   NewRows rows;
   rows.n = rows_of(codes, layout.n_bytes(), "codes");
@@ -29,6 +30,10 @@ NewRows new_rows(const Index& index, const Bytes& codes, const OptionalArray<int
   rows.scales = values_of(scales, rows.n, layout.has_scales ? 1 : 0, "scales");
   rows.offsets = values_of(offsets, rows.n, layout.has_offsets ? 1 : 0, "offsets");
   rows.vectors = values_of(vectors, rows.n, layout.vectors.row_bytes(), "vectors");
+  const size_t n_lists = index.n_given_lists();
+  rows.lists = values_of(lists, rows.n, n_lists > 0 ? 1 : 0, "lists");
+  if (n_lists > 0 && rows.n > 0 && *std::max_element(rows.lists, rows.lists + rows.n) >= n_lists)
+    throw std::invalid_argument("lists must be < " + std::to_string(n_lists));
   return rows;
 }
 
@@ -91,13 +96,12 @@ py::tuple range_search(const Index& index, const Bytes& queries, float radius, c
   return py::make_tuple(limits, keys, ids);
 }
 
-py::tuple search_estimates(const Index& index, const OptionalArray<float>& weights,
-                           const OptionalArray<uint8_t>& signs,
-                           const OptionalArray<float>& magnitudes,
-                           const OptionalArray<float>& constants, size_t k,
-                           std::optional<size_t> n_candidates,
-                           const OptionalArray<float>& vector_queries, bool squared_l2,
-                           const Filter& filter, size_t threads, size_t effort) {
+py::tuple search_estimates(
+    const Index& index, const OptionalArray<float>& weights, const OptionalArray<uint8_t>& signs,
+    const OptionalArray<float>& magnitudes, const OptionalArray<float>& constants, size_t k,
+    std::optional<size_t> n_candidates, const OptionalArray<float>& vector_queries, bool squared_l2,
+    const Filter& filter, size_t threads, size_t effort,
+    const OptionalArray<float>& list_similarities, const OptionalArray<float>& list_factors) {
   const IndexLayout& layout = index.layout();
   EstimateQueries queries;
   queries.n = weights ? rows_of(*weights, layout.n_bits, "weights")
@@ -106,6 +110,9 @@ py::tuple search_estimates(const Index& index, const OptionalArray<float>& weigh
   queries.signs = weights ? nullptr : signs->data();
   queries.magnitudes = values_of(magnitudes, queries.n, weights ? 0 : 1, "magnitudes");
   queries.constants = values_of(constants, queries.n, constants ? 1 : 0, "constants");
+  const size_t n_lists = index.n_given_lists();
+  queries.lists = {values_of(list_similarities, queries.n, n_lists, "list_similarities"),
+                   values_of(list_factors, n_lists, n_lists > 0 ? 1 : 0, "list_factors"), n_lists};
   VectorQueries rescoring{nullptr, squared_l2};
   if (vector_queries)
     rescoring.queries =
@@ -209,38 +216,41 @@ void bind_index(py::module_& module) {
           "add",
           [](Index& index, const Bytes& codes, const OptionalArray<int64_t>& ids,
              const OptionalArray<float>& scales, const OptionalArray<float>& offsets,
-             const OptionalArray<uint8_t>& vectors) {
-            const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors);
+             const OptionalArray<uint8_t>& vectors, const OptionalArray<uint32_t>& lists) {
+            const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors, lists);
             const auto poll = poll_of_this_thread();
             const GilRelease no_gil;
             index.add(rows, poll);
           },
           arg("codes").noconvert(), arg("ids").noconvert(), arg("scales").noconvert() = none,
-          arg("offsets").noconvert() = none, arg("vectors").noconvert() = none)
+          arg("offsets").noconvert() = none, arg("vectors").noconvert() = none,
+          arg("lists").noconvert() = none)
       .def(
           "update",
           [](Index& index, const Ids& ids, const Bytes& codes, const OptionalArray<float>& scales,
-             const OptionalArray<float>& offsets, const OptionalArray<uint8_t>& vectors) {
-            const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors);
+             const OptionalArray<float>& offsets, const OptionalArray<uint8_t>& vectors,
+             const OptionalArray<uint32_t>& lists) {
+            const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors, lists);
             const auto poll = poll_of_this_thread();
             const GilRelease no_gil;
             index.update(rows, poll);
           },
           arg("ids").noconvert(), arg("codes").noconvert(), arg("scales").noconvert() = none,
-          arg("offsets").noconvert() = none, arg("vectors").noconvert() = none)
+          arg("offsets").noconvert() = none, arg("vectors").noconvert() = none,
+          arg("lists").noconvert() = none)
       .def(
           "take",
           [](Index& index, const std::vector<Index*>& others, const Ids& ids, const Bytes& codes,
              const OptionalArray<float>& scales, const OptionalArray<float>& offsets,
-             const OptionalArray<uint8_t>& vectors) {
-            const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors);
+             const OptionalArray<uint8_t>& vectors, const OptionalArray<uint32_t>& lists) {
+            const NewRows rows = new_rows(index, codes, ids, scales, offsets, vectors, lists);
             const auto poll = poll_of_this_thread();
             const GilRelease no_gil;
             index.take(rows, others, poll);
           },
           arg("others"), arg("ids").noconvert(), arg("codes").noconvert(),
           arg("scales").noconvert() = none, arg("offsets").noconvert() = none,
-          arg("vectors").noconvert() = none)
+          arg("vectors").noconvert() = none, arg("lists").noconvert() = none)
       .def(
           "remove",
           [](Index& index, const Ids& ids) {
@@ -256,7 +266,8 @@ void bind_index(py::module_& module) {
            arg("signs").noconvert(), arg("magnitudes").noconvert(),
            arg("constants").noconvert() = none, arg("k"), arg("n_candidates"),
            arg("vector_queries").noconvert(), arg("squared_l2"), arg("filter").noconvert(),
-           arg("threads"), arg("effort") = 0)
+           arg("threads"), arg("effort") = 0, arg("list_similarities").noconvert() = none,
+           arg("list_factors").noconvert() = none)
       .def("compact", &Index::compact, no_gil)
       .def("structure", [](const Index&) { return py::dict(); })
       .def("restore_structure", &refuse_structure, arg("arrays"))

@@ -15,6 +15,7 @@ void bind_index_lock(pybind11::module_& module);
 void bind_ivf_index(pybind11::module_& module);
 void bind_kernels(pybind11::module_& module);
 void bind_mih_index(pybind11::module_& module);
+void bind_residual_index(pybind11::module_& module);
 void bind_threads(pybind11::module_& module);
 
 }  // namespace bitindex

@@ -16,4 +16,5 @@ PYBIND11_MODULE(_core, module) {
   bitindex::bind_hnsw_index(module);
   bitindex::bind_ivf_index(module);
   bitindex::bind_mih_index(module);
+  bitindex::bind_residual_index(module);
 }

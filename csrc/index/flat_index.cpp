@@ -57,7 +57,7 @@ uint32_t FlatIndex::popcount_of(size_t row) const {
   return size >= 0.0 && size <= most ? static_cast<uint32_t>(size) : most;
 }
 
-void FlatIndex::rows_written(const RowsWritten& written, Cancel&) {
+void FlatIndex::rows_written(const NewRows&, const RowsWritten& written, Cancel&) {
   if (!by_popcount_) return;
   try {
     if (!groups_) groups_.emplace(std::vector<size_t>(layout().n_bits + 2));

@@ -22,7 +22,7 @@ class FlatIndex : public Index {
   CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries, size_t k) const override;
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
-  void rows_written(const RowsWritten& written, Cancel& cancel) override;
+  void rows_written(const NewRows&, const RowsWritten& written, Cancel& cancel) override;
   void rows_moved(const std::vector<uint32_t>& kept) override;
   size_t structure_bytes() const override;
 

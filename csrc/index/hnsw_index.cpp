@@ -74,7 +74,7 @@ CandidateLists HNSWIndex::find_within(const Scan& scan, const QueryBatch& querie
   return graph_queries.find_within(queries.n, radius);
 }
 
-void HNSWIndex::rows_written(const RowsWritten& written, Cancel& cancel) {
+void HNSWIndex::rows_written(const NewRows&, const RowsWritten& written, Cancel& cancel) {
   unlink_rows(written.replaced, cancel);
   link_rows(cancel);
 }

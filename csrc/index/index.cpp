@@ -112,7 +112,7 @@ void Index::add(const NewRows& rows, bool (*poll)()) {
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
   const auto lock = lock_.write();
-  rows_written(store_.add(rows.n, rows.ids, values), cancel);
+  rows_written(rows, store_.add(rows.n, rows.ids, values), cancel);
 }
 
 void Index::update(const NewRows& rows, bool (*poll)()) {
@@ -121,7 +121,7 @@ void Index::update(const NewRows& rows, bool (*poll)()) {
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
   const auto lock = lock_.write();
-  rows_written(store_.update(rows.n, rows.ids, values), cancel);
+  rows_written(rows, store_.update(rows.n, rows.ids, values), cancel);
 }
 
 void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)()) {
@@ -141,7 +141,7 @@ void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*
     const auto lock = lock_.write();
     const RowsWritten written = store_.put(rows.n, rows.ids, values);
     try {
-      rows_written(written, cancel);
+      rows_written(rows, written, cancel);
     } catch (...) {
       remove_from_others();
       throw;

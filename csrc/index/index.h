@@ -50,6 +50,7 @@ struct NewRows {
   const float* scales = nullptr;
   const float* offsets = nullptr;
   const uint8_t* vectors = nullptr;
+  const uint32_t* lists = nullptr;  // where callers choose the lists of rows (see ResidualIndex)
 };
 
 struct SearchOptions {
@@ -59,6 +60,14 @@ struct SearchOptions {
   bool (*poll)() = nullptr;
 };
 
+// What the rows of a list have in common: for each query and list a similarity that is part of the
+// similarities of its rows. Lists are ranked by that times a factor of the list.
+struct ListSimilarities {
+  const float* values = nullptr;  // queries x lists
+  const float* factors = nullptr;
+  size_t n_lists = 0;
+};
+
 // The queries of one call, as scores against rows.
 struct QueryBatch {
   size_t n;
@@ -66,6 +75,7 @@ struct QueryBatch {
   // Their score against the rows of this index, or of another store with the same columns. It keeps
   // pointers into both.
   std::function<std::unique_ptr<Score>(const RowStore&)> score;
+  ListSimilarities lists = {};
 };
 
 // Where results go: n_queries rows of k entries. Short rows end in id -1 at infinite distance
@@ -90,6 +100,7 @@ struct EstimateQueries {
   const uint8_t* signs = nullptr;  // n x n_bytes, with n magnitudes
   const float* magnitudes = nullptr;
   const float* constants = nullptr;  // n numbers that are added to the similarities, or null
+  ListSimilarities lists;            // where callers choose the lists of rows
 };
 
 class Index {
@@ -103,6 +114,8 @@ class Index {
   const IndexLayout& layout() const noexcept { return layout_; }
   const Metric& metric() const noexcept { return metric_; }
   const char* isa() const noexcept { return kernels_.name; }
+  // How many lists callers put rows into; 0 where they do not.
+  virtual size_t n_given_lists() const noexcept { return 0; }
   size_t size() const;
   size_t memory_bytes() const;
   // Of it, what the kind keeps besides the rows.
@@ -155,7 +168,7 @@ class Index {
   // What a kind keeps besides the rows. These are called with the lock held for writing, after the
   // rows have changed. Where one throws, be it for lack of memory, the rows stay as they are now,
   // so the kind must still find them: by looking at rows that it has not taken in one by one.
-  virtual void rows_written(const RowsWritten&, Cancel&) {}
+  virtual void rows_written(const NewRows&, const RowsWritten&, Cancel&) {}
   // Row i is what was row kept[i]; the others were removed.
   virtual void rows_moved(const std::vector<uint32_t>& kept) { (void)kept; }
   virtual size_t structure_bytes() const { return 0; }

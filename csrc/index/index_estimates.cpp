@@ -20,12 +20,20 @@ class ChosenQueries {
         signs_(copy(queries.signs, layout.n_bytes(), chosen, n)),
         magnitudes_(copy(queries.magnitudes, 1, chosen, n)),
         constants_(copy(queries.constants, 1, chosen, n)),
+        lists_(copy(queries.lists.values, queries.lists.n_lists, chosen, n)),
+        list_factors_(queries.lists.factors),
+        n_lists_(queries.lists.n_lists),
         vectors_(copy(vectors.queries, layout.vectors.n_dims, chosen, n)),
         n_(n),
         squared_l2_(vectors.squared_l2) {}
 
   EstimateQueries estimates() const {
-    return {n_, data(weights_), data(signs_), data(magnitudes_), data(constants_)};
+    return {n_,
+            data(weights_),
+            data(signs_),
+            data(magnitudes_),
+            data(constants_),
+            {data(lists_), list_factors_, n_lists_}};
   }
   VectorQueries vectors() const { return {vectors_.data(), squared_l2_}; }
 
@@ -48,6 +56,9 @@ class ChosenQueries {
   std::vector<uint8_t> signs_;
   std::vector<float> magnitudes_;
   std::vector<float> constants_;
+  std::vector<float> lists_;
+  const float* list_factors_;
+  size_t n_lists_;
   std::vector<float> vectors_;
   size_t n_;
   bool squared_l2_;
@@ -65,7 +76,8 @@ CandidateLists Index::find_estimates(const Scan& scan, const EstimateQueries& qu
     return std::make_unique<SignScore>(queries.signs, queries.magnitudes, queries.n, layout_.n_bits,
                                        terms);
   };
-  return find_nearest(scan, {queries.n, effort, score}, std::min(n, scan.filter.n_allowed()));
+  const QueryBatch batch = {queries.n, effort, score, queries.lists};
+  return find_nearest(scan, batch, std::min(n, scan.filter.n_allowed()));
 }
 
 CandidateLists Index::find_similar(const Scan& scan, const EstimateQueries& queries, size_t effort,

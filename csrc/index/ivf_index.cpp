@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <new>
 
-#include "index/list_choice.h"
 #include "scan/group_scan.h"
+#include "scan/rank_rows.h"
 
 namespace bitindex {
 namespace {
@@ -12,14 +12,11 @@ namespace {
 constexpr size_t kMinRows = 10'000;  // fewer are scanned faster than lists are chosen
 // Lists are made anew when there are so many times as many rows as before.
 constexpr size_t kGrowth = 4;
-// Rows are put in order again when so many are loose: a share of all, and some more.
-constexpr size_t kLooseShare = 16;
-constexpr size_t kMinLoose = 4096;
 
 }  // namespace
 
 IVFIndex::IVFIndex(const IndexLayout& layout, const IVFOptions& options)
-    : Index(layout), options_(options) {
+    : ListIndex(layout), options_(options) {
   if (!(options.target_recall > 0.0 && options.target_recall <= 1.0))
     throw std::invalid_argument("target_recall must be above 0 and at most 1, got " +
                                 std::to_string(options.target_recall));
@@ -54,15 +51,24 @@ size_t IVFIndex::probes_for(size_t effort, bool by_floats) const noexcept {
   return std::min(n, n_lists);
 }
 
+ListChoice IVFIndex::choice(const Scan& scan, const QueryBatch& queries) const {
+  const std::shared_ptr<Score> score = queries.score(centroids_->store());
+  return {scan, groups_, [this, score, &scan, n_queries = queries.n](size_t n) {
+            const RowFilter all(centroids_->store(), {});
+            return rank_rows({centroids_->store(), scan.kernels, all, scan.n_threads, scan.cancel},
+                             *score, n_queries, n);
+          }};
+}
+
 CandidateLists IVFIndex::find_nearest(const Scan& scan, const QueryBatch& queries, size_t k) const {
   const auto score = queries.score(scan.store);
   if (!has_lists() || k == 0) return scan_nearest(scan, *score, queries.n, k);
   // Embeddings are kept with a metric of bits, and only float queries need tables then.
   const bool by_floats = metric().integer_distances && score->bit_counts() == nullptr;
   const size_t n_probes = probes_for(queries.effort, by_floats);
-  const ListChoice choice(scan, centroids_->store(), groups_);
+  const ListChoice choice = this->choice(scan, queries);
   if (choice.is_tight(n_probes)) return scan_nearest(scan, *score, queries.n, k);
-  const CandidateLists lists = choice.nearest(queries, n_probes, k);
+  const CandidateLists lists = choice.nearest(n_probes, k);
   return scan_groups_nearest(scan, *score, groups_, list_numbers(lists), k);
 }
 
@@ -72,9 +78,9 @@ CandidateLists IVFIndex::find_within(const Scan& scan, const QueryBatch& queries
   const size_t n_probes = probes_for(queries.effort, false);
   if (!has_lists() || scan.filter.n_allowed() == 0)
     return scan_within(scan, *score, queries.n, radius);
-  const ListChoice choice(scan, centroids_->store(), groups_);
+  const ListChoice choice = this->choice(scan, queries);
   if (choice.is_tight(n_probes)) return scan_within(scan, *score, queries.n, radius);
-  CandidateLists lists = choice.nearest(queries, n_probes, 0);
+  CandidateLists lists = choice.nearest(n_probes, 0);
   const auto is_too_far = [&](const Candidate& centroid) {
     return centroid.key() - radii_[centroid.row()] > radius;
   };
@@ -85,16 +91,14 @@ CandidateLists IVFIndex::find_within(const Scan& scan, const QueryBatch& queries
   return scan_groups_within(scan, *score, groups_, list_numbers(lists), radius);
 }
 
-void IVFIndex::rows_written(const RowsWritten& written, Cancel& cancel) {
+void IVFIndex::rows_written(const NewRows&, const RowsWritten& written, Cancel& cancel) {
   if (has_lists()) place(written.replaced, cancel);
   if (wants_lists())
     make_lists(cancel);
-  else if (groups_.n_loose() >= store().n_rows() / kLooseShare + kMinLoose)
-    put_in_order();
+  else
+    put_in_order_if_loose();
   if (has_lists()) learn_probes(cancel);
 }
-
-void IVFIndex::rows_moved(const std::vector<uint32_t>& kept) { groups_.keep(kept); }
 
 void IVFIndex::place(const std::vector<uint32_t>& replaced, Cancel& cancel) {
   try {
@@ -126,22 +130,6 @@ std::vector<uint32_t> IVFIndex::lists_of(const uint8_t* codes, size_t n, Cancel&
     radii_[centroid.row()] = std::max(radii_[centroid.row()], centroid.key());
   }
   return lists;
-}
-
-void IVFIndex::put_in_order() {
-  RowOrder order =
-      groups_.order(store().n_rows(), [&](size_t row) { return store().is_live(row); });
-  RowGroups ordered(std::move(order.starts));
-  reorder_rows(order.rows);
-  groups_ = std::move(ordered);
-}
-
-void IVFIndex::compact() {
-  {
-    const auto guard = lock().write();
-    if (groups_.n_loose() > 0) put_in_order();
-  }
-  Index::compact();
 }
 
 }  // namespace bitindex

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "codes/row_groups.h"
 #include "index/centroids.h"
-#include "index/index.h"
+#include "index/list_choice.h"
+#include "index/list_index.h"
 
 namespace bitindex {
 
@@ -37,7 +37,7 @@ struct IVFStructure {
   bool is_given = false;  // the centroids come from codes of the caller
 };
 
-class IVFIndex : public Index {
+class IVFIndex : public ListIndex {
  public:
   IVFIndex(const IndexLayout& layout, const IVFOptions& options);
 
@@ -48,7 +48,6 @@ class IVFIndex : public Index {
   size_t n_lists() const;
   size_t n_probes() const;
 
-  void compact() override;
   // Of a compacted index.
   IVFStructure structure() const;
   // Throws std::invalid_argument where it does not fit the rows.
@@ -58,8 +57,7 @@ class IVFIndex : public Index {
   CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries, size_t k) const override;
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
-  void rows_written(const RowsWritten& written, Cancel& cancel) override;
-  void rows_moved(const std::vector<uint32_t>& kept) override;
+  void rows_written(const NewRows&, const RowsWritten& written, Cancel& cancel) override;
   size_t structure_bytes() const override;
   void check_structure(Cancel& cancel) const override;
 
@@ -67,6 +65,7 @@ class IVFIndex : public Index {
   using ScoreMaker = std::function<std::unique_ptr<Score>(const RowStore&)>;
 
   bool has_lists() const noexcept { return groups_.n_groups() > 0; }
+  ListChoice choice(const Scan& scan, const QueryBatch& queries) const;
   bool wants_lists() const noexcept;
   // How many lists n_rows rows should stand in.
   size_t lists_for(size_t n_rows) const noexcept;
@@ -82,7 +81,6 @@ class IVFIndex : public Index {
   void place_again(const std::vector<uint32_t>& replaced, Cancel& cancel);
   // The lists of codes, whose radii grow to hold them.
   std::vector<uint32_t> lists_of(const uint8_t* codes, size_t n, Cancel& cancel);
-  void put_in_order();
   // Finds out how many lists reach the target recall, asked with rows of the index, where there are
   // twice as many rows as the last time.
   void learn_probes(Cancel& cancel);
@@ -92,7 +90,6 @@ class IVFIndex : public Index {
 
   IVFOptions options_;
   std::unique_ptr<Centroids> centroids_;  // one for each group; null where there are none
-  RowGroups groups_;
   std::vector<float> radii_;
   size_t n_trained_ = 0;
   bool is_given_ = false;  // the centroids come from codes of the caller

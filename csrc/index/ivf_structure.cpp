@@ -21,9 +21,7 @@ IVFStructure IVFIndex::structure() const {
   if (!has_lists()) return structure;
   structure.centroids = centroids_->codes();
   structure.terms = centroids_->terms();
-  for (size_t list = 0; list < groups_.n_groups(); ++list)
-    structure.sizes.push_back(
-        static_cast<uint32_t>(groups_.starts()[list + 1] - groups_.starts()[list]));
+  structure.sizes = list_sizes();
   structure.radii = radii_;
   structure.n_trained = n_trained_;
   structure.learned = n_learned_;
@@ -43,14 +41,10 @@ void IVFIndex::restore_structure(const IVFStructure& structure) {
   check_padding(structure.centroids.data(), n_lists, "centroids");
 
   const auto guard = lock().write();
-  std::vector<size_t> starts = {0};
-  for (const uint32_t size : structure.sizes) starts.push_back(starts.back() + size);
-  if (starts.back() > store().n_rows())
-    throw std::invalid_argument("lists must hold at most " + std::to_string(store().n_rows()) +
-                                " rows, got " + std::to_string(starts.back()));
+  RowGroups groups = lists_of_sizes(structure.sizes);
   auto centroids = std::make_unique<Centroids>(*this, kernels(), store());
   centroids->set(structure.centroids.data(), n_lists, structure.terms);
-  groups_ = RowGroups(std::move(starts));
+  groups_ = std::move(groups);
   centroids_ = std::move(centroids);
   radii_ = structure.radii;
   n_trained_ = structure.n_trained;

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 
-#include "scan/rank_rows.h"
-
 namespace bitindex {
 
-ListChoice::ListChoice(const Scan& scan, const RowStore& centroids, const RowGroups& groups)
-    : scan_(scan), centroids_(centroids), groups_(groups) {}
+ListChoice::ListChoice(const Scan& scan, const RowGroups& groups, Rank rank)
+    : scan_(scan), groups_(groups), rank_(std::move(rank)) {}
 
 size_t ListChoice::rows_of(size_t n_probes) const noexcept {
   const size_t n_lists = groups_.n_groups();
@@ -30,12 +28,6 @@ size_t ListChoice::count_allowed(size_t list) const {
                                                [&](uint32_t row) { return filter.allows(row); }));
 }
 
-CandidateLists ListChoice::nearest_centroids(const Score& score, size_t n_queries, size_t n) const {
-  const RowFilter all(centroids_, {});
-  const Scan scan = {centroids_, scan_.kernels, all, scan_.n_threads, scan_.cancel};
-  return rank_rows(scan, score, n_queries, n);
-}
-
 bool ListChoice::cut(std::vector<Candidate>& centroids, size_t n_probes, size_t n_rows) const {
   size_t n_kept = 0, rows = 0;
   for (const Candidate& centroid : centroids) {
@@ -48,19 +40,18 @@ bool ListChoice::cut(std::vector<Candidate>& centroids, size_t n_probes, size_t 
   return n_kept >= n_probes && rows >= n_rows;
 }
 
-CandidateLists ListChoice::nearest(const QueryBatch& queries, size_t n_probes, size_t k) const {
-  const auto score = queries.score(centroids_);
+CandidateLists ListChoice::nearest(size_t n_probes, size_t k) const {
   const size_t n_lists = groups_.n_groups();
   const size_t n_rows = is_filtered() ? std::max(k, rows_of(n_probes)) : k;
   // As if allowed rows were spread evenly; where that is not enough, all lists are ranked.
   const double share = static_cast<double>(n_rows) / static_cast<double>(scan_.filter.n_allowed());
   const auto guess = static_cast<size_t>(1.25 * share * static_cast<double>(n_lists)) + 1;
   const size_t n_first = std::min(n_lists, std::max(n_probes, guess));
-  CandidateLists lists = nearest_centroids(*score, queries.n, n_first);
+  CandidateLists lists = rank_(n_first);
   bool enough = true;
   for (std::vector<Candidate>& list : lists) enough &= cut(list, n_probes, n_rows);
   if (enough || n_first == n_lists) return lists;
-  lists = nearest_centroids(*score, queries.n, n_lists);
+  lists = rank_(n_lists);
   for (std::vector<Candidate>& list : lists) cut(list, n_probes, n_rows);
   return lists;
 }

@@ -8,8 +8,10 @@ namespace bitindex {
 
 class ListChoice {
  public:
-  // `centroids` has a row for each group.
-  ListChoice(const Scan& scan, const RowStore& centroids, const RowGroups& groups);
+  // For each query its n nearest lists, nearest first: their numbers as rows, with distances.
+  using Rank = std::function<CandidateLists(size_t n)>;
+
+  ListChoice(const Scan& scan, const RowGroups& groups, Rank rank);
 
   // Whether a filter allows no more rows than a search of n_probes lists looks at.
   bool is_tight(size_t n_probes) const noexcept;
@@ -17,7 +19,7 @@ class ListChoice {
   // For each query its nearest lists, with their distances: n_probes of them, and more where these
   // hold fewer than k allowed rows, or a filter leaves fewer rows in them than a search without one
   // looks at. Lists without an allowed row are passed over.
-  CandidateLists nearest(const QueryBatch& queries, size_t n_probes, size_t k) const;
+  CandidateLists nearest(size_t n_probes, size_t k) const;
 
  private:
   // Whether not all rows that are left may be returned.
@@ -25,14 +27,13 @@ class ListChoice {
   // How many rows n_probes lists hold on average.
   size_t rows_of(size_t n_probes) const noexcept;
   size_t count_allowed(size_t list) const;
-  CandidateLists nearest_centroids(const Score& score, size_t n_queries, size_t n) const;
   // Cuts a query's list of centroids where n_probes lists and n_rows rows are together; returns
   // whether they are.
   bool cut(std::vector<Candidate>& centroids, size_t n_probes, size_t n_rows) const;
 
   const Scan& scan_;
-  const RowStore& centroids_;
   const RowGroups& groups_;
+  Rank rank_;
 };
 
 // The numbers of lists alone.

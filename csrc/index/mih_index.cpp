@@ -108,7 +108,7 @@ CandidateLists MihIndex::find(const Scan& scan, const QueryBatch& batch, size_t 
   return lists;
 }
 
-void MihIndex::rows_written(const RowsWritten& rows, Cancel& cancel) {
+void MihIndex::rows_written(const NewRows&, const RowsWritten& rows, Cancel& cancel) {
   const size_t n_rows = store().n_rows();
   try {
     std::vector<uint32_t> replaced;

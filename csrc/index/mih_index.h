@@ -29,7 +29,7 @@ class MihIndex : public Index {
   CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries, size_t k) const override;
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
-  void rows_written(const RowsWritten& rows, Cancel& cancel) override;
+  void rows_written(const NewRows&, const RowsWritten& rows, Cancel& cancel) override;
   void rows_moved(const std::vector<uint32_t>& kept) override;
   size_t structure_bytes() const override;
   void check_structure(Cancel& cancel) const override;

@@ -78,55 +78,74 @@ std::vector<size_t> cut_tasks(const Scan& scan, const RowGroups& groups,
   return ends;
 }
 
-// begin(query, collector) readies a collector for a query, a copy of `collector` or one that has
-// served before; end(query, collector) takes out what it has found in a visit, on any thread.
+// begin(query, group, collector) readies a collector for a visit, a copy of `collector` or one that
+// has served before; end(query, collector) takes out what it has found there, on any thread.
 template <class Collector, class Begin, class End>
 void run_visits(const Scan& scan, const QueryPlan& plan, const RowGroups& groups,
                 GroupVisits& chosen, const Collector& collector, Begin begin, End end) {
   const std::vector<GroupVisit> visits = chosen.cut(groups, scan.store.n_rows());
   const std::vector<size_t> ends = cut_tasks(scan, groups, visits);
+  size_t n_together = 0;
+  for (const GroupVisit& visit : visits) n_together = std::max(n_together, visit.n_queries);
   run_tasks(ends.size(), scan.n_threads, scan.cancel, [&](size_t task) {
     Visitor visitor(scan, plan, groups);
-    std::vector<Collector> collectors(GroupVisits::kMostQueries, collector);
+    std::vector<Collector> collectors(n_together, collector);
     for (size_t i = task == 0 ? 0 : ends[task - 1]; i < ends[task]; ++i) {
       const GroupVisit& visit = visits[i];
-      for (size_t j = 0; j < visit.n_queries; ++j) begin(visit.queries[j], collectors[j]);
+      for (size_t j = 0; j < visit.n_queries; ++j)
+        begin(visit.queries[j], visit.group, collectors[j]);
       visitor.visit(visit, collectors.data());
       for (size_t j = 0; j < visit.n_queries; ++j) end(visit.queries[j], collectors[j]);
     }
   });
 }
 
-// The nearest rows of a group, where nothing is known of others.
+float before(std::optional<float> similarity, float limit) {
+  return similarity.has_value() ? limit_before(*similarity, limit) : limit;
+}
+
+// The nearest rows of a group, where nothing is known of others. As in LaterVisit, `similarity` is
+// subtracted from what are keys before.
 class FirstVisit {
  public:
-  void begin(size_t k, const NearerFirst& nearer_first, SharedLimit& shared) {
+  void begin(size_t k, const NearerFirst& nearer_first, SharedLimit& shared,
+             std::optional<float> similarity) {
     nearest_.emplace(k, nearer_first, shared, SharedLimit::kNoRange, false);
+    similarity_ = similarity;
   }
-  float limit() noexcept { return nearest_->limit(); }
-  void push(float key, uint32_t row) { nearest_->push(key, row); }
+  size_t wanted() const noexcept { return nearest_->wanted(); }
+  float limit() noexcept { return before(similarity_, nearest_->limit()); }
+  void push(float key, uint32_t row) { nearest_->push(key - similarity_.value_or(0.0f), row); }
   std::vector<Candidate> take() { return nearest_->take(); }
 
  private:
   std::optional<TopK> nearest_;
+  std::optional<float> similarity_;
 };
 
 // The rows of a group that may be among the nearest, given what was found in others: few, so that
 // selecting can wait.
 class LaterVisit {
  public:
-  void begin(const SharedLimit& shared) noexcept {
+  void begin(const SharedLimit& shared, std::optional<float> similarity) noexcept {
     shared_ = &shared;
+    similarity_ = similarity;
     candidates_.clear();
   }
-  float limit() noexcept { return limit_ = shared_->limit(SharedLimit::kNoRange, false); }
+  size_t wanted() const noexcept { return 0; }
+  float limit() noexcept {
+    limit_ = shared_->limit(SharedLimit::kNoRange, false);
+    return before(similarity_, limit_);
+  }
   void push(float key, uint32_t row) {
+    key -= similarity_.value_or(0.0f);
     if (key <= limit_) candidates_.emplace_back(key, row);
   }
   const std::vector<Candidate>& candidates() const noexcept { return candidates_; }
 
  private:
   const SharedLimit* shared_ = nullptr;
+  std::optional<float> similarity_;
   float limit_ = 0.0f;
   std::vector<Candidate> candidates_;
 };
@@ -152,11 +171,14 @@ void for_each_batch(const Scan& scan, const Score& score, size_t n_queries, Use 
 // The nearest rows of each query of a batch, from which later groups learn how near rows must be.
 class NearestOfBatch {
  public:
-  NearestOfBatch(const Scan& scan, const QueryPlan& plan, const RowGroups& groups, size_t k)
+  // similarities: as scan_groups_nearest takes them, those of the first query of the batch first.
+  NearestOfBatch(const Scan& scan, const QueryPlan& plan, const RowGroups& groups, size_t k,
+                 const float* similarities)
       : scan_(scan),
         plan_(plan),
         groups_(groups),
         k_(k),
+        similarities_(similarities),
         nearer_first_(scan.store.ids()),
         limits_(plan.n_queries()),
         found_(std::make_unique<Found[]>(plan.n_queries())) {}
@@ -165,14 +187,18 @@ class NearestOfBatch {
   void look_at_first(GroupVisits& visits) {
     run_visits(
         scan_, plan_, groups_, visits, FirstVisit(),
-        [&](size_t q, FirstVisit& visit) { visit.begin(k_, nearer_first_, limits_[q]); },
+        [&](size_t q, size_t group, FirstVisit& visit) {
+          visit.begin(k_, nearer_first_, limits_[q], similarity(q, group));
+        },
         [&](size_t q, FirstVisit& visit) { add(q, visit.take()); });
     select_all();
   }
   void look_at_others(GroupVisits& visits) {
     run_visits(
         scan_, plan_, groups_, visits, LaterVisit(),
-        [&](size_t q, LaterVisit& visit) { visit.begin(limits_[q]); },
+        [&](size_t q, size_t group, LaterVisit& visit) {
+          visit.begin(limits_[q], similarity(q, group));
+        },
         [&](size_t q, LaterVisit& visit) { add(q, visit.candidates()); });
     select_all();
   }
@@ -183,6 +209,10 @@ class NearestOfBatch {
   }
 
  private:
+  std::optional<float> similarity(size_t q, size_t group) const {
+    if (similarities_ == nullptr) return std::nullopt;
+    return similarities_[q * groups_.n_groups() + group];
+  }
   void add(size_t q, const std::vector<Candidate>& more) {
     if (more.empty()) return;
     const std::lock_guard<std::mutex> lock(found_[q].mutex);
@@ -205,6 +235,7 @@ class NearestOfBatch {
   const QueryPlan& plan_;
   const RowGroups& groups_;
   size_t k_;
+  const float* similarities_;
   NearerFirst nearer_first_;
   std::vector<SharedLimit> limits_;
   std::unique_ptr<Found[]> found_;
@@ -213,12 +244,15 @@ class NearestOfBatch {
 }  // namespace
 
 CandidateLists scan_groups_nearest(const Scan& scan, const Score& score, const RowGroups& groups,
-                                   const GroupChoice& chosen, size_t k) {
+                                   const GroupChoice& chosen, size_t k, const float* similarities) {
   CandidateLists lists(chosen.size());
   if (k == 0) return lists;
-  const bool has_unplaced = !is_empty(groups, groups.unplaced(), scan.store.n_rows());
+  const bool has_unplaced =
+      similarities == nullptr && !is_empty(groups, groups.unplaced(), scan.store.n_rows());
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
-    NearestOfBatch nearest(scan, plan, groups, k);
+    const float* of_batch =
+        similarities == nullptr ? nullptr : similarities + first_query * groups.n_groups();
+    NearestOfBatch nearest(scan, plan, groups, k, of_batch);
     // The most promising group of each query comes first: it makes the others cheap.
     GroupVisits first, others;
     for (size_t q = 0; q < plan.n_queries(); ++q) {
@@ -246,7 +280,7 @@ CandidateLists scan_groups_within(const Scan& scan, const Score& score, const Ro
     }
     const auto found = std::make_unique<Found[]>(plan.n_queries());
     run_visits(
-        scan, plan, groups, visits, Within(radius), [](size_t, Within&) {},
+        scan, plan, groups, visits, Within(radius), [](size_t, size_t, Within&) {},
         [&](size_t q, Within& within) {
           const std::lock_guard<std::mutex> lock(found[q].mutex);
           found[q].append(within.take());

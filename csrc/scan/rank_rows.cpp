@@ -3,21 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "scan/bit_tally.h"
 #include "scan/thread_pool.h"
 
 namespace bitindex {
 namespace {
 
 constexpr size_t kMostRows = size_t{1} << 16;
-constexpr size_t kMostBits = 4096;
 constexpr size_t kQueriesPerTask = 32;
-
-// Whether a row is nearer than another exactly where fewer of its bits differ.
-bool ranks_by_bits(const Score& score) {
-  const BitCounts* bits = score.bit_counts();
-  return bits != nullptr && !bits->common && score.scales() == nullptr &&
-         score.offsets() == nullptr;
-}
 
 class BitRanker {
  public:
@@ -27,16 +20,17 @@ class BitRanker {
         n_rows_(scan.store.n_rows()),
         n_bytes_(scan.store.column(0).width()),
         counts_(n_rows_),
-        positions_(n_rows_ + 16) {}
+        positions_(n_rows_ + 16),
+        tally_(n_bytes_) {}
 
   std::vector<Candidate> nearest(size_t q, size_t k) {
     scan_.kernels.xor_count_rows(score_.bit_counts()->query(q), scan_.store.column(0).data(),
                                  n_rows_, n_bytes_, counts_.data());
     // A sample tells nearly as well where to cut, and is tallied sooner.
     const double share = static_cast<double>(k) / kSampleShare;
-    size_t n = select(
-        bits_within(static_cast<size_t>(share + 4.0 * std::sqrt(share) + 4.0), kSampleShare));
-    if (n < k) n = select(bits_within(k, 1));
+    const auto rank = static_cast<size_t>(share + 4.0 * std::sqrt(share) + 4.0);
+    size_t n = select(tally_.bits_within(counts_.data(), n_rows_, rank, kSampleShare));
+    if (n < k) n = select(tally_.bits_within(counts_.data(), n_rows_, k));
     std::vector<Candidate> found;
     found.reserve(n);
     for (size_t i = 0; i < n; ++i)
@@ -50,14 +44,6 @@ class BitRanker {
  private:
   static constexpr size_t kSampleShare = 8;
 
-  // Of every so many rows one: the number of bits that differ in the one of this rank.
-  size_t bits_within(size_t rank, size_t every) {
-    n_at_.assign(8 * n_bytes_ + 1, 0);
-    for (size_t i = 0; i < n_rows_; i += every) ++n_at_[counts_[i]];
-    size_t bits = 0;
-    for (size_t n = n_at_[0]; n < rank && bits < 8 * n_bytes_;) n += n_at_[++bits];
-    return bits;
-  }
   size_t select(size_t bits) {
     const RowTest test = {1.0f, 0.0f, 0.0f, static_cast<float>(bits), nullptr, nullptr};
     return scan_.kernels.select_rows(counts_.data(), n_rows_, test, positions_.data());
@@ -69,15 +55,15 @@ class BitRanker {
   size_t n_bytes_;
   std::vector<uint32_t> counts_;
   std::vector<uint32_t> positions_;
-  std::vector<uint32_t> n_at_;  // rows by the number of their bits that differ
+  BitTally tally_;
 };
 
 }  // namespace
 
 CandidateLists rank_rows(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
-  const bool suits = ranks_by_bits(score) && scan.filter.allows_all() &&
-                     scan.store.n_rows() <= kMostRows &&
-                     8 * scan.store.column(0).width() <= kMostBits && scan.store.ids().ascending();
+  const bool suits = ranks_by_tally(score, scan.store.column(0).width()) &&
+                     scan.filter.allows_all() && scan.store.n_rows() <= kMostRows &&
+                     scan.store.ids().ascending();
   if (!suits || k == 0) return scan_nearest(scan, score, n_queries, k);
   CandidateLists lists(n_queries);
   run_tasks((n_queries + kQueriesPerTask - 1) / kQueriesPerTask, scan.n_threads, scan.cancel,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace bitindex {
 namespace {
@@ -35,7 +36,9 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
       block_rows_(1),
       capacity_(std::clamp(kTileBytes / n_bytes_, kMinTileRows, kMaxTileRows)),
       min_sliced_rows_(kMaxTileRows + 1),
-      min_allowed_share_(kShareOfRows) {
+      min_allowed_share_(kShareOfRows),
+      tally_(n_bytes_),
+      has_tally_(plan.method() != Method::kTables && ranks_by_tally(score_, n_bytes_)) {
   size_t block_bytes = 0;
   if (plan.n_queries() > kFewQueries) min_allowed_share_ = 1;
   if (plan.method() == Method::kTables) {
@@ -52,7 +55,8 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
   }
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
   sums_.resize(capacity_);
-  for (std::vector<uint32_t>& positions : positions_) positions.resize(capacity_ + 16);
+  const size_t n_together = plan.method() == Method::kSlices ? SliceGroup::kMaxQueries : 1;
+  for (size_t i = 0; i < n_together; ++i) positions_[i].resize(capacity_ + 16);
   if (scan.by_offset) reaches_.resize(plan.n_queries());
   if (!scan.filter.allows_all()) make_room_to_gather();
 }
@@ -124,6 +128,14 @@ void Tile::sum_rows(size_t q, float limit) {
   scan_.kernels.table_sums(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
                            plan_.table(q), score_.largest_sums(),
                            static_cast<uint32_t>(std::max(bound, 0)), sums_.data(), passed_.data());
+}
+
+float Tile::limit_of_sums(size_t query, size_t wanted) {
+  const bool all_allowed = is_listed_ || scan_.filter.allows_all();
+  if (!has_tally_ || !all_allowed || wanted == 0 || wanted > n_)
+    return std::numeric_limits<float>::infinity();
+  const size_t bits = tally_.bits_within(sums_.data(), n_, wanted);
+  return score_.key(query, static_cast<uint32_t>(bits), row_at(0));
 }
 
 size_t Tile::next_passed(size_t& first) const {

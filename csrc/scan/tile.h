@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codes/aligned.h"
+#include "scan/bit_tally.h"
 #include "scan/query_plan.h"
 
 namespace bitindex {
@@ -46,6 +47,9 @@ class Tile {
   // end.
   size_t next_passed(size_t& first) const;
   void count_bits(size_t query, const uint8_t* codes, size_t n, uint32_t* counts) const;
+  // The largest key of the `wanted` nearest loaded rows where their sums tell it at once, or
+  // infinity.
+  float limit_of_sums(size_t query, size_t wanted);
   // The sums of the rows at n positions.
   void sum_listed_rows(size_t query, const uint32_t* positions, size_t n);
   template <class Collector>
@@ -95,6 +99,8 @@ class Tile {
   std::vector<float> gathered_offsets_;
   AlignedBytes blocks_;
   std::vector<uint32_t> sums_;
+  BitTally tally_;
+  bool has_tally_;
   std::vector<uint8_t> passed_;  // of the blocks for tables: whether their sums are there
   std::vector<uint32_t> positions_[SliceGroup::kMaxQueries];
 };
@@ -136,13 +142,16 @@ bool Tile::counts_slices(size_t n_queries, Collector* collectors) const {
 template <class Collector>
 void Tile::collect_sums(size_t q, Collector& collector) {
   const size_t query = plan_.number_in_score(q);
-  sum_rows(q, collector.limit());
+  float limit = collector.limit();
+  sum_rows(q, limit);
+  if (!std::isfinite(limit)) limit = limit_of_sums(query, collector.wanted());
   for (size_t first = 0, n; first < n_; first += n) {
     n = next_passed(first);
     if (n == 0) break;
     // The first rows soon set a limit for the others.
-    if (!std::isfinite(collector.limit())) n = std::min(n, kRowsWithoutLimit);
-    RowTest test = score_.row_test(query, collector.limit());
+    limit = std::min(limit, collector.limit());
+    if (!std::isfinite(limit)) n = std::min(n, kRowsWithoutLimit);
+    RowTest test = score_.row_test(query, limit);
     test.scale = scales_ == nullptr ? nullptr : scales_ + first;
     test.offset = offsets_ == nullptr ? nullptr : offsets_ + first;
     const uint32_t* sums = sums_.data() + first;

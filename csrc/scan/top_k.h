@@ -63,6 +63,8 @@ class TopK {
     candidates_.reserve(std::min(capacity_, kMaxReserved));
   }
 
+  // How many rows set a limit for others; a fixed limit needs none.
+  size_t wanted() const noexcept { return k_; }
   // No row with a larger key can be among the k nearest. Where rows come in ascending order and ids
   // ascend with them, a later row with the key of the k-th nearest is too late.
   float limit() noexcept {

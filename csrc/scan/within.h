@@ -11,6 +11,7 @@ namespace bitindex {
 class Within {
  public:
   explicit Within(float radius) : radius_(radius) {}
+  size_t wanted() const noexcept { return 0; }
   float limit() const noexcept { return radius_; }
   void push(float key, uint32_t row) {
     if (key <= radius_) candidates_.emplace_back(key, row);

@@ -27,12 +27,7 @@ float exact_step(const float* weights, size_t n, float largest, uint32_t max_sum
 }  // namespace
 
 float EstimateScore::limit_before_constant(size_t q, float limit) const {
-  if (terms_.constants == nullptr) return limit;
-  // Rounded up twice, for the subtraction in key() and for the sum here, so that no row is lost;
-  // the few that pass too many have keys above the limit.
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  const double sum = static_cast<double>(std::nextafter(limit, kInfinity)) + terms_.constants[q];
-  return std::nextafter(static_cast<float>(sum), kInfinity);
+  return terms_.constants == nullptr ? limit : limit_before(terms_.constants[q], limit);
 }
 
 WeightScore::WeightScore(const float* weights, size_t n_queries, const CodeLayout& layout,

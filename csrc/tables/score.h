@@ -4,6 +4,7 @@
 // this class in a file of its own and gets one line in metric.cpp.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -28,6 +29,14 @@ constexpr int32_t kAnyNumberOfBits = 1 << 20;
 inline int32_t whole_bits(float x) {
   if (x < 0.0f) return -1;
   return x < static_cast<float>(kAnyNumberOfBits) ? static_cast<int32_t>(x) : kAnyNumberOfBits;
+}
+
+// No x is larger for which x - part, rounded to a float, is at most `limit`. Rounded up twice, for
+// that subtraction and for the sum here; a few numbers too many are within it.
+inline float limit_before(float part, float limit) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const double sum = static_cast<double>(std::nextafter(limit, kInfinity)) + part;
+  return std::nextafter(static_cast<float>(sum), kInfinity);
 }
 
 struct OffsetRange {

@@ -1,0 +1,88 @@
+#include "index/residual_index.h"
+
+#include <algorithm>
+
+#include "index/list_choice.h"
+#include "scan/group_scan.h"
+#include "scan/thread_pool.h"
+
+namespace bitindex {
+namespace {
+
+size_t checked_lists(size_t n_lists) {
+  if (n_lists == 0) throw std::invalid_argument("n_lists must be >= 1, got 0");
+  return n_lists;
+}
+
+// Of each query the n lists whose similarities times their factors are the largest.
+CandidateLists rank_lists(const Scan& scan, const ListSimilarities& lists, size_t n_queries,
+                          size_t n) {
+  constexpr size_t kQueriesPerTask = 32;
+  CandidateLists ranked(n_queries);
+  run_tasks((n_queries + kQueriesPerTask - 1) / kQueriesPerTask, scan.n_threads, scan.cancel,
+            [&](size_t task) {
+              std::vector<Candidate> all(lists.n_lists);
+              const auto nth = all.begin() + static_cast<std::ptrdiff_t>(n);
+              const size_t last = std::min(n_queries, (task + 1) * kQueriesPerTask);
+              for (size_t q = task * kQueriesPerTask; q < last; ++q) {
+                const float* values = lists.values + q * lists.n_lists;
+                for (size_t list = 0; list < lists.n_lists; ++list)
+                  all[list] = {-values[list] * lists.factors[list], static_cast<uint32_t>(list)};
+                std::partial_sort(all.begin(), nth, all.end());
+                ranked[q].assign(all.begin(), nth);
+              }
+            });
+  return ranked;
+}
+
+}  // namespace
+
+ResidualIndex::ResidualIndex(const IndexLayout& layout, size_t n_lists)
+    : ListIndex(layout, RowGroups(std::vector<size_t>(checked_lists(n_lists) + 1, 0))),
+      n_lists_(n_lists) {}
+
+CandidateLists ResidualIndex::find_nearest(const Scan& scan, const QueryBatch& queries,
+                                           size_t k) const {
+  if (k == 0) return CandidateLists(queries.n);
+  const auto score = queries.score(scan.store);
+  const ListChoice choice(scan, groups_,
+                          [&](size_t n) { return rank_lists(scan, queries.lists, queries.n, n); });
+  const size_t n_probes = std::clamp<size_t>(queries.effort, 1, n_lists_);
+  const CandidateLists lists = choice.nearest(choice.is_tight(n_probes) ? n_lists_ : n_probes, k);
+  return scan_groups_nearest(scan, *score, groups_, list_numbers(lists), k, queries.lists.values);
+}
+
+CandidateLists ResidualIndex::find_within(const Scan&, const QueryBatch&, float) const {
+  throw std::invalid_argument("codes of residuals have no distances of their own");
+}
+
+void ResidualIndex::rows_written(const NewRows& rows, const RowsWritten& written, Cancel&) {
+  // Where memory ran out before, rows are left whose lists nobody knows any more.
+  std::vector<uint32_t> behind(store().n_rows() - groups_.n_known(),
+                               static_cast<uint32_t>(groups_.unplaced()));
+  const size_t n_known = groups_.n_known();
+  for (size_t i = 0; i < rows.n; ++i) {
+    const size_t row = rows.ids == nullptr ? written.first_new + i : store().row_of(rows.ids[i]);
+    if (row < n_known)
+      groups_.move(static_cast<uint32_t>(row), rows.lists[i]);
+    else
+      behind[row - n_known] = rows.lists[i];
+  }
+  groups_.append(behind);
+  put_in_order_if_loose();
+}
+
+std::vector<uint32_t> ResidualIndex::structure() const {
+  const auto guard = lock().read();
+  return list_sizes();
+}
+
+void ResidualIndex::restore_structure(const std::vector<uint32_t>& sizes) {
+  if (sizes.size() != n_lists_)
+    throw std::invalid_argument("section 'structure/sizes' must hold " + std::to_string(n_lists_) +
+                                " numbers, got " + std::to_string(sizes.size()));
+  const auto guard = lock().write();
+  groups_ = lists_of_sizes(sizes);
+}
+
+}  // namespace bitindex
