@@ -22,7 +22,8 @@ from bebr_codes import (
     recurrent,
     untrained_codes,
 )
-from bebr_tasks import Task, labels_task, neighbours_task, pairs_task
+from bebr_sizes import SIZES, run_folds
+from bebr_tasks import Task, labels_task, neighbours_task, pairs_folds, pairs_task
 from bebr_versions import versions
 from common import Columns, positive, write_results
 from quality_sets import DataSet, named_file, read_set, scifact
@@ -34,7 +35,7 @@ TRAINED: dict[str, Contestant] = {
     "recurrent": recurrent(),
     "recurrent, d/2 x 4 bits": recurrent(4, dims=0.5),
     "recurrent, untrained": recurrent(trained=False),
-    "fine-tuned float": fine_tuned_float,
+    "fine-tuned float": fine_tuned_float(),
     "embeddings": embeddings,
 }
 # Of 2 bits a dimension. Fine-tuned floats could at best find what embeddings do, which is all.
@@ -115,17 +116,31 @@ def run_versions(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
                 yield {**row, "facts": task.facts()}
 
 
+def run_sizes(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    tasks = []
+    if arguments.scifact is not None:
+        tasks.append(pairs_folds(*arguments.scifact))
+    if arguments.labels is not None:
+        name, *files = arguments.labels
+        tasks.append([labels_task(name, [Path(file) for file in files])])
+    for folds in tasks:
+        short = [shortened(task, arguments) for task in folds]
+        yield from run_folds(short, arguments.sizes, arguments.seeds)
+
+
 # THE list of parts, each with results of its own.
 PARTS: dict[str, Callable[[argparse.Namespace], Iterator[dict[str, Any]]]] = {
     "pairs": run_pairs,
     "labels": run_labels,
     "neighbours": run_neighbours,
+    "sizes": run_sizes,
     "bits": run_bits,
     "versions": run_versions,
 }
 NEEDS = {
     "pairs": "--scifact EMBEDDINGS.npy QUERIES.tsv QRELS.tsv of the training queries",
     "labels": "--labels NAME TRAIN.npy TRAIN.csv TEST.npy TEST.csv",
+    "sizes": "what pairs or labels need",
 }
 
 
@@ -184,6 +199,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--embeddings",
         metavar="NAME=FILE.npy",
         help="rows without pairs and labels, of which 1,000 become queries; default: SciFact",
+    )
+    parser.add_argument(
+        "--sizes",
+        type=positive,
+        nargs="+",
+        default=SIZES,
+        metavar="N",
+        help="dimensions of 2 bits for the part of that name",
     )
     parser.add_argument("--seeds", type=positive, default=3, metavar="N")
     parser.add_argument(

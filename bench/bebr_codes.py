@@ -46,13 +46,17 @@ def measure(task: Task, name: str, contestant: Contestant, seed: int) -> dict[st
 
 
 def recurrent(
-    bits_per_dim: int | str = 2, dims: float = 1, query: str = "binary", trained: bool = True
+    bits_per_dim: int | str = 2,
+    dims: float = 1,
+    query: str = "binary",
+    trained: bool = True,
+    code_dim: int | None = None,
 ) -> Contestant:
-    """Return recurrent codes with so many dimensions for each of the embeddings."""
+    """Return recurrent codes of `code_dim`, or so many dimensions for each of the embeddings."""
 
     def run(task: Task, seed: int) -> Outcome:
         binarizer = bi.RecurrentBinarizer(
-            int(dims * task.rows.shape[1]),
+            code_dim or int(dims * task.rows.shape[1]),
             bits_per_dim,
             query=query,
             n_epochs=task.n_epochs if trained else 0,
@@ -67,32 +71,37 @@ def recurrent(
     return run
 
 
-def fine_tuned_float(task: Task, seed: int) -> Outcome:
+def fine_tuned_float(code_dim: int | None = None) -> Contestant:
     """Return what the first block of the network finds without a sign, trained as the codes."""
-    plan = training.Plan(
-        code_dim=None,
-        values=plane_values(1),
-        hidden_dim=None,
-        recipe="default",
-        float_queries=False,
-        n_epochs=task.n_epochs,
-        batch_size=task.batch_size,
-        device=task.device,
-        random_state=seed,
-        binarize=False,
-    )
-    learned_from = {"pairs": None, "labels": None, "queries": None} | task.learned_from
-    examples = training.read_examples(
-        task.rows, **learned_from, n_train=task.n_train, validation=0.1, random_state=seed
-    )
-    model, history = training.train_model(plan, examples, progress=False)
 
-    def vectors(rows: Floats) -> Floats:
-        with torch.no_grad():
-            return query_vectors(model, torch.from_numpy(rows), float_queries=False).numpy()
+    def run(task: Task, seed: int) -> Outcome:
+        plan = training.Plan(
+            code_dim=code_dim,
+            values=plane_values(1),
+            hidden_dim=None,
+            recipe="default",
+            float_queries=False,
+            n_epochs=task.n_epochs,
+            batch_size=task.batch_size,
+            device=task.device,
+            random_state=seed,
+            binarize=False,
+        )
+        learned_from = {"pairs": None, "labels": None, "queries": None} | task.learned_from
+        examples = training.read_examples(
+            task.rows, **learned_from, n_train=task.n_train, validation=0.1, random_state=seed
+        )
+        model, history = training.train_model(plan, examples, progress=False)
 
-    ids = exact_search(vectors(task.queries), vectors(task.rows), K, progress=False)[1]
-    return Outcome(ids, FLOAT_BITS * task.rows.shape[1], history)
+        def vectors(rows: Floats) -> Floats:
+            with torch.no_grad():
+                return query_vectors(model, torch.from_numpy(rows), float_queries=False).numpy()
+
+        rows = vectors(task.rows)
+        ids = exact_search(vectors(task.queries), rows, K, progress=False)[1]
+        return Outcome(ids, FLOAT_BITS * rows.shape[1], history)
+
+    return run
 
 
 def embeddings(task: Task, seed: int) -> Outcome:

@@ -16,7 +16,7 @@ def draw(documents: dict[str, dict[str, Any]], folder: Path) -> None:
     learned = {
         part: [row for row in document["results"] if row.get("history") and row["seed"] == 0]
         for part, document in documents.items()
-        if part not in ("bits", "versions")
+        if part not in ("sizes", "bits", "versions")
     }
     if learned:
         save(training(learned), folder / "bebr-training.svg")

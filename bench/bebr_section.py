@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from sections import machine_text, markdown_table
 
 Row = dict[str, Any]
@@ -48,6 +50,30 @@ def by_bits(rows: Sequence[Row]) -> str:
     return f"**{_title(rows)}**; {_training(rows)}.\n\n" + markdown_table(headers, lines)
 
 
+def of_sizes(rows: Sequence[Row]) -> str:
+    """Return what codes of few bits find, and how far each method is from recurrent codes.
+
+    Beside each figure its standard error, over queries of which each has the mean of its seeds.
+    """
+    tables = []
+    for task in dict.fromkeys(row["facts"]["name"] for row in rows):
+        of_task = [row for row in rows if row["facts"]["name"] == task]
+        lines = []
+        for code_dim, name in sorted({(row["code_dim"], row["method"]) for row in of_task}):
+            size = [row for row in of_task if row["code_dim"] == code_dim]
+            own, reference = _shares(size, name), _shares(size, REFERENCE)
+            figures = [_with_error(own[figure], "{:.1f}") for figure in FIGURES]
+            points = ["", ""]
+            if name != REFERENCE and reference:
+                points = [_with_error(own[f] - reference[f], "{:+.1f}") for f in FIGURES]
+            n_bits = next(row["bits"] for row in size if row["method"] == name)
+            lines.append((str(code_dim), name, f"{n_bits:,}", *figures, *points))
+        headers = ("d", "method", "bits", *FIGURES, *(f"points, {figure}" for figure in FIGURES))
+        table = markdown_table(headers, lines)
+        tables.append(f"**{_title(of_task)}**; {_training(of_task)}, in hundredths.\n\n{table}")
+    return "\n\n".join(tables)
+
+
 def of_versions(rows: Sequence[Row]) -> str:
     """Return what queries of two versions find in codes of each."""
     lines = []
@@ -68,6 +94,7 @@ SECTIONS = {
     "pairs": compared,
     "labels": compared,
     "neighbours": compared,
+    "sizes": of_sizes,
     "bits": by_bits,
     "versions": of_versions,
 }
@@ -97,6 +124,19 @@ def _mean(values: Sequence[float]) -> str:
     if len(values) == 1:
         return f"{values[0]:.3f}"
     return f"{mean(values):.3f} ({min(values):.3f}-{max(values):.3f})"
+
+
+def _shares(rows: Sequence[Row], name: str) -> dict[str, npt.NDArray[np.float64]]:
+    """Return what a method finds for each query, in hundredths; empty if it did not run."""
+    of_name = [row for row in rows if row["method"] == name]
+    if not of_name:
+        return {}
+    return {f: 100 * np.mean([row["shares"][f] for row in of_name], axis=0) for f in FIGURES}
+
+
+def _with_error(values: npt.NDArray[np.float64], form: str) -> str:
+    error = values.std(ddof=1) / len(values) ** 0.5
+    return f"{form.format(values.mean())} ({error:.1f})"
 
 
 def _points(rows: Sequence[Row], name: str, figure: str) -> str:

@@ -69,6 +69,31 @@ def multiply_rows(rows, matrix):
     return sums
 
 
+def recurrent_codes(rows, to_code, to_row, values):
+    """Signs and levels of a recurrent network, whose blocks are tuples of four arrays."""
+
+    def block(blocks, i, x):
+        hidden, hidden_bias, output, output_bias = (array[i] for array in blocks)
+        inner = np.maximum(multiply_rows(x, hidden) + hidden_bias, np.float32(0))
+        if len(output) > len(hidden_bias):
+            inner = np.concatenate([x, inner], axis=1)
+        return multiply_rows(inner, output) + output_bias
+
+    def normalized(x):
+        lengths = np.sqrt(np.square(x.astype(np.float64)).sum(axis=1)).astype(np.float32)
+        return x / np.where(lengths > 0, lengths, np.float32(1))[:, np.newaxis]
+
+    x, signs = normalized(rows), []
+    levels = np.zeros((len(rows), to_code[3].shape[1]), np.float32)
+    for plane, value in enumerate(values):
+        left = x
+        if plane > 0:
+            left = x - normalized(block(to_row, plane - 1, levels / values[0]))
+        signs.append(block(to_code, plane, left) > 0)
+        levels += np.where(signs[-1], value, -value)
+    return np.stack(signs, axis=2), levels
+
+
 def decide_signs(evidence, feedback):
     """Sixteen signs of each row in turn, each of which changes the evidence for the others."""
     left = evidence[:, :16].copy()

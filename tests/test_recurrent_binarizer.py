@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import bitindex as bi
-from bitindex.binarize.recurrent_network import RecurrentNetwork, plane_values, unit_rows, weigh
+from bitindex.binarize.recurrent_network import RecurrentNetwork, plane_values, unit_rows
 from bitindex.binarize.recurrent_training.model import RecurrentModel
 
 torch.set_num_threads(1)
@@ -63,7 +63,7 @@ def slow_signs(network, rows):
 def test_signs_are_those_of_slow_numpy_and_of_torch(bits, code_dim, shortcuts):
     model = perturbed_model(19, code_dim, plane_values(bits), shortcuts)
     network = RecurrentNetwork(*model.to_blocks(), plane_values(bits))
-    signs = network.signs(X, 0)
+    signs = network.codes(X, 0)[0]
     inputs = slow_signs(network, X)
     # A sign may fall otherwise only where its input rounds to 0, and then also what follows it.
     clear = (np.abs(inputs) > 1e-4).all(axis=(1, 2))
@@ -78,11 +78,12 @@ def test_ternary_codes_write_level_0_in_one_way():
     values = plane_values("ternary")
     model = perturbed_model(19, 33, values)
     network = RecurrentNetwork(*model.to_blocks(), values)
-    signs, inputs = network.signs(X, 0), slow_signs(network, X)
+    (signs, found), inputs = network.codes(X, 0), slow_signs(network, X)
     clear = (np.abs(inputs) > 1e-4).all(axis=(1, 2))
     levels = np.where(inputs > 0, 1, -1).sum(axis=2)
     assert {*levels.ravel()} == {-2, 0, 2}
-    np.testing.assert_array_equal(weigh(signs, values)[clear], levels[clear])
+    np.testing.assert_array_equal(found[clear], levels[clear])
+    np.testing.assert_array_equal(found, np.where(signs, 1, -1).sum(axis=2))
     assert not (signs[:, :, 1] & ~signs[:, :, 0]).any()
 
 
@@ -99,7 +100,7 @@ def fitted(request):
 
 def test_binary_scores_are_the_cosine_of_levels(fitted):
     codes = fitted.encode(X)
-    levels = weigh(fitted.network.signs(X, 0), fitted.plane_values_).astype(np.float64)
+    levels = fitted.network.codes(X, 0)[1].astype(np.float64)
     lengths = np.linalg.norm(levels, axis=1)
     cosines = levels @ levels.T / (lengths[:, None] * lengths)
     index = bi.EmbeddingIndex(fitted)

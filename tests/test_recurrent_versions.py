@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import bitindex as bi
-from bitindex.binarize.recurrent_network import unit_rows, weigh
+from bitindex.binarize.recurrent_network import unit_rows
 from bitindex.binarize.recurrent_training.model import directions_near
 
 torch.set_num_threads(1)
@@ -85,8 +85,8 @@ def test_binary_queries_compare_the_first_dimensions():
     old = bi.RecurrentBinarizer(query="binary", **PARAMS).fit(B_OLD)
     new = bi.RecurrentBinarizer(query="binary", **PARAMS)
     new.fit_compatible(B_NEW, old=old, X_old=B_OLD, prefix=True)
-    levels = weigh(new.network.signs(Q_NEW, 0), new.plane_values_)[:, :16].astype(np.float64)
-    old_levels = weigh(old.network.signs(B_OLD, 0), old.plane_values_).astype(np.float64)
+    levels = new.network.codes(Q_NEW, 0)[1][:, :16].astype(np.float64)
+    old_levels = old.network.codes(B_OLD, 0)[1].astype(np.float64)
     cosines = unit_rows(levels) @ unit_rows(old_levels).T
     scores = scores_of(new, old, Q_NEW, B_OLD)
     alpha, beta = new._compatible.alpha, new._compatible.beta

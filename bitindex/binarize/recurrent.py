@@ -11,11 +11,7 @@ import numpy as np
 from bitindex._border import as_bool, as_choice, as_count, as_ratio
 from bitindex.binarize.recurrent_codes import RecurrentCodes
 from bitindex.binarize.recurrent_compatible import compatibility
-from bitindex.binarize.recurrent_network import (
-    plane_values,
-    unit_rows,
-    weigh,
-)
+from bitindex.binarize.recurrent_network import plane_values, unit_rows
 from bitindex.embeddings import EmbeddingSource
 
 if TYPE_CHECKING:
@@ -258,7 +254,7 @@ class RecurrentBinarizer(RecurrentCodes):
             rows, pairs, labels, queries, len(rows), validation, self.random_state
         )
         if prefix:
-            examples.set_old(unit_rows(weigh(old.network.signs(old_rows, 0), old.plane_values_)))
+            examples.set_old(unit_rows(old.network.codes(old_rows, 0)[1]))
         twin = type(self)(**self.get_params())
         twin._learn(training.train(self._plan(training), examples, progress, checkpoint))
         twin._compatible = compatibility(twin, rows, old, old_rows, prefix)

@@ -17,7 +17,6 @@ from bitindex.binarize.recurrent_network import (
     RecurrentNetwork,
     plane_values,
     row_lengths,
-    weigh,
 )
 from bitindex.codes import Codes
 
@@ -69,19 +68,15 @@ class RecurrentCodes(Binarizer):
         if self.query == "float":
             return _core.project(rows, None, self.decoder_, 0)
         network = self.network
-        levels = weigh(network.signs(rows, 0), network.values)
+        levels = network.codes(rows, 0)[1]
         scaled = levels * _quotient(row_lengths(rows), row_lengths(levels))
         return (scaled[:, :, np.newaxis] * network.values).reshape(len(rows), self.n_bits_)
 
     def _encode_rows(self, rows: npt.NDArray[np.float32], threads: int) -> Codes:
-        network = self.network
-        signs = network.signs(rows, threads)
+        signs, levels = self.network.codes(rows, threads)
         packed = pack(signs.reshape(len(rows), self.n_bits_))
-        if self.query == "float":
-            factors = _quotient(row_lengths(rows), row_lengths(self._decode_signs(signs, threads)))
-        else:
-            factors = _quotient(row_lengths(rows), row_lengths(weigh(signs, network.values)))
-        return Codes(packed, factors, self.n_bits_)
+        decoded = self._decode_signs(signs, threads) if self.query == "float" else levels
+        return Codes(packed, _quotient(row_lengths(rows), row_lengths(decoded)), self.n_bits_)
 
     def _decode_rows(self, packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return self._decode_signs(unpack(packed, self.n_bits_), 0)

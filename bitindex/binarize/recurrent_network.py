@@ -1,12 +1,6 @@
-"""The network behind recurrent codes, without torch: matrices, and how codes come from them.
+"""The network behind recurrent codes, without torch: its matrices.
 
-With blocks T(x) = [x | relu(x A + a)] C + c, or without the part x where a block has no shortcut:
-
-    b = sign(T_0(x)),   then for every further plane i:
-    f = normalize(U_i(b)),   s = sign(T_i(x - f)),   b = b + v_i s
-
-Products are added up in a fixed order, and everything else is one IEEE operation a number, so that
-codes depend on nothing but the row.
+How codes come from them, and from nothing but the row, says `csrc/encode/recurrent.h`.
 
 Source: Gan et al., "Binary embedding-based retrieval at Tencent", KDD 2023, section 3.
 """
@@ -21,9 +15,6 @@ import numpy.typing as npt
 from bitindex import _core
 
 Floats = npt.NDArray[np.float32]
-
-# So that what a block computes stays in the caches.
-_ROWS_AT_ONCE = 1024
 
 
 def plane_values(bits_per_dim: int | str) -> Floats:
@@ -54,16 +45,11 @@ class Blocks:
     output: Floats
     output_bias: Floats
 
-    def apply(self, block: int, rows: Floats, threads: int) -> Floats:
-        """Return what one of the blocks makes of rows."""
-        inner = _core.project(rows, None, self.hidden[block], threads)
-        inner += self.hidden_bias[block]
-        np.maximum(inner, 0, out=inner)
-        if self.output.shape[1] > inner.shape[1]:
-            inner = np.concatenate([rows, inner], axis=1)
-        outputs = _core.project(inner, None, self.output[block], threads)
-        outputs += self.output_bias[block]
-        return outputs
+    def arrays(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return the arrays as the core takes them."""
+        parts = (self.hidden, self.hidden_bias, self.output, self.output_bias)
+        hidden, hidden_bias, output, output_bias = map(np.ascontiguousarray, parts)
+        return hidden, hidden_bias, output, output_bias
 
     def check(self, name: str, n_blocks: int, n_in: int, n_out: int) -> None:
         """Raise ValueError if the shapes are not those of so many blocks from n_in to n_out."""
@@ -90,28 +76,24 @@ class RecurrentNetwork:
     to_row: Blocks  # one less
     values: Floats  # of the planes
 
-    def signs(self, rows: Floats, threads: int) -> npt.NDArray[np.bool_]:
-        """Return whether each sign is +, shape (n, code_dim, n_planes), of rows of any length."""
-        n_planes, code_dim = self.to_code.output_bias.shape
-        signs = np.empty((len(rows), code_dim, n_planes), np.bool_)
-        for first in range(0, len(rows), _ROWS_AT_ONCE):
-            part = slice(first, first + _ROWS_AT_ONCE)
-            self._write_signs(unit_rows(rows[part]), signs[part], threads)
-        if n_planes == 2 and self.values[0] == self.values[1]:
+    def codes(self, rows: Floats, threads: int) -> tuple[npt.NDArray[np.bool_], Floats]:
+        """Return the codes of rows of any length.
+
+        Returns
+        -------
+        signs : ndarray of bool, shape (n, code_dim, n_planes)
+            Whether each sign is +.
+        levels : ndarray of float32, shape (n, code_dim)
+            The levels that they stand for: whole numbers.
+        """
+        signs, levels = _core.encode_recurrent(
+            rows, self.to_code.arrays(), self.to_row.arrays(), self.values, threads
+        )
+        if len(self.values) == 2 and self.values[0] == self.values[1]:
             # Both orders of + and - write level 0 of a ternary code.
             signs.sort(axis=2)
-            return np.ascontiguousarray(signs[:, :, ::-1])
-        return signs
-
-    def _write_signs(self, rows: Floats, signs: npt.NDArray[np.bool_], threads: int) -> None:
-        levels = np.zeros(signs.shape[:2], np.float32)
-        for plane, value in enumerate(self.values / self.values[0]):
-            left = rows
-            if plane > 0:
-                left = rows - unit_rows(self.to_row.apply(plane - 1, levels, threads))
-            positive = self.to_code.apply(plane, left, threads) > 0
-            add_signs(levels, positive, value)
-            signs[:, :, plane] = positive
+            signs = np.ascontiguousarray(signs[:, :, ::-1])
+        return signs, levels
 
 
 def unit_rows(rows: Floats) -> Floats:
@@ -127,17 +109,3 @@ def row_lengths(rows: Floats) -> npt.NDArray[np.float64]:
     """Return the lengths of rows; not by a matrix product, because equal rows must tie."""
     squares: npt.NDArray[np.float64] = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
     return np.sqrt(squares)
-
-
-def weigh(signs: npt.NDArray[np.bool_], values: Floats) -> Floats:
-    """Return the levels that signs of shape (n, code_dim, n_planes) stand for: whole numbers."""
-    levels = np.zeros(signs.shape[:2], np.float32)
-    for plane, value in enumerate(values):
-        add_signs(levels, signs[:, :, plane], value)
-    return levels
-
-
-def add_signs(levels: Floats, positive: npt.NDArray[np.bool_], value: np.float32) -> None:
-    """Add +value where a sign is positive, and -value elsewhere."""
-    levels += positive * (2 * value)  # several times as fast as a choice between two numbers
-    levels -= value

@@ -1,4 +1,8 @@
 // What binarizers compute in the core: functions on arrays, and coders made from arrays.
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <array>
 #include <memory>
 
 #include "arrays.h"
@@ -6,6 +10,7 @@
 #include "encode/additive.h"
 #include "encode/level_codes.h"
 #include "encode/project.h"
+#include "encode/recurrent.h"
 #include "encode/rotation.h"
 #include "gil.h"
 #include "kernels/dispatch.h"
@@ -119,6 +124,49 @@ py::array_t<uint8_t> additive_codes(const AdditiveCoder& coder, const Floats& ro
   return packed;
 }
 
+// The matrices of blocks of one shape: hidden (n_blocks, n_in, n_hidden), hidden_bias (n_blocks,
+// n_hidden), output (n_blocks, n_in + n_hidden or n_hidden, n_out), output_bias (n_blocks, n_out).
+using Blocks = std::array<Floats, 4>;
+
+std::vector<BlockMatrices> matrices_of(const Blocks& blocks, size_t n_blocks, size_t n_in,
+                                       size_t n_out) {
+  const auto& [hidden, hidden_bias, output, output_bias] = blocks;
+  const auto has_shape = [](const Floats& array, std::vector<size_t> shape) {
+    return std::equal(shape.begin(), shape.end(), array.shape(), array.shape() + array.ndim());
+  };
+  const size_t n_hidden = hidden.ndim() == 3 ? static_cast<size_t>(hidden.shape(2)) : 0;
+  const bool has_shortcut = has_shape(output, {n_blocks, n_in + n_hidden, n_out});
+  if (!has_shape(hidden, {n_blocks, n_in, n_hidden}) ||
+      !has_shape(hidden_bias, {n_blocks, n_hidden}) ||
+      !(has_shortcut || has_shape(output, {n_blocks, n_hidden, n_out})) ||
+      !has_shape(output_bias, {n_blocks, n_out}))
+    throw std::invalid_argument("the arrays of blocks must fit together");
+  const size_t n_inner = n_hidden + (has_shortcut ? n_in : 0);
+  std::vector<BlockMatrices> matrices;
+  for (size_t i = 0; i < n_blocks; ++i)
+    matrices.push_back({n_in, n_hidden, n_out, has_shortcut, hidden.data() + i * n_in * n_hidden,
+                        hidden_bias.data() + i * n_hidden, output.data() + i * n_inner * n_out,
+                        output_bias.data() + i * n_out});
+  return matrices;
+}
+
+py::tuple recurrent_codes(const Floats& rows, const Blocks& to_code, const Blocks& to_row,
+                          const Floats& values, size_t threads) {
+  const size_t n_planes = static_cast<size_t>(values.size()), d = width_of(rows, "rows");
+  const size_t code_dim = width_of(to_code[3], "output_bias"), n = rows_of(rows, d, "rows");
+  if (n_planes == 0 || d == 0 || code_dim == 0)
+    throw std::invalid_argument("a code must have planes and dimensions");
+  const RecurrentMatrices matrices = {matrices_of(to_code, n_planes, d, code_dim),
+                                      matrices_of(to_row, n_planes - 1, code_dim, d),
+                                      values.data()};
+  auto signs = new_array<bool>({n, code_dim, n_planes});
+  Floats levels = new_array<float>({n, code_dim});
+  const RecurrentCodes codes = {signs.mutable_data(), levels.mutable_data()};
+  run(threads,
+      [&](const RowWork& work) { encode_recurrent(work, matrices, rows.data(), n, codes); });
+  return py::make_tuple(signs, levels);
+}
+
 }  // namespace
 
 void bind_encode(py::module_& module) {
@@ -128,6 +176,8 @@ void bind_encode(py::module_& module) {
   module.def("rotate", &rotate_rows, rows, center, signs, py::arg("inverse"), threads);
   module.def("encode_levels", &level_codes, rows, center, signs, py::arg("bits_per_dim"),
              py::arg("error_factor"), threads);
+  module.def("encode_recurrent", &recurrent_codes, rows, py::arg("to_code").noconvert(),
+             py::arg("to_row").noconvert(), py::arg("values").noconvert(), threads);
   const auto array = [](const char* name) { return py::arg(name).noconvert(); };
   py::class_<AdditiveCoder>(module, "AdditiveCoder")
       .def(py::init(&make_additive_coder), array("center"), array("along_center"), array("decoder"),
