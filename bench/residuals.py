@@ -31,8 +31,8 @@ def additive(n_bits: int) -> bi.AdditiveBinarizer:
 def contestants(n_dims: int, similarity: str) -> dict[str, tuple[Callable[[], Any], bool]]:
     """Return binarizers by name, and whether they encode residuals.
 
-    Residuals cost an offset of 4 bytes, which l2 keeps of whole rows too, and mostly a length, which
-    rows of length 1 do without: whole rows get as many bits more.
+    Residuals cost an offset of 4 bytes, which l2 keeps of whole rows too, and mostly a length,
+    which rows of length 1 do without: whole rows get as many bits more.
     """
     more = 64 if similarity == "cosine" else 0
     return {

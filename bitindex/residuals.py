@@ -38,8 +38,12 @@ Floats = npt.NDArray[np.float32]
 
 _SAMPLE_ROWS = 1 << 16
 _SAMPLE_ROWS_PER_LIST = 32
+# As of IVFIndex: so many lists, times the square root of the rows.
+_LISTS_PER_ROOT = 2.0
 _MIN_ROWS_OF_LIST = 16
-_LISTS_PER_ROOT = 2.0  # lists, times the square root of the rows
+# Rows whose bits are unpacked at once: as floats they take 32 times the memory of their codes.
+_ROWS_AT_ONCE = 1024
+# What nprobe="auto" asks with.
 _ASKED_ROWS = 256
 _ASKED_NEIGHBOURS = 10
 
@@ -128,8 +132,7 @@ class ResidualLists:
         centered = left + self.binarizer.center_
         codes = self.binarizer._encode_rows(centered, threads=0)
         scales = self.similarity.scales(self.binarizer, centered, codes)
-        signs = np.where(unpack(codes.packed, codes.n_bits), np.float32(1), np.float32(-1))
-        along = row_dots(self._centroid_weights[lists], signs)
+        along = self._along_centroids(codes.packed, lists)
         if scales is not None:
             along *= scales
         if self.similarity.squared_l2:
@@ -142,6 +145,18 @@ class ResidualLists:
             "offsets": offsets.astype(np.float32),
             "lists": lists,
         }
+
+    def _along_centroids(
+        self, packed: npt.NDArray[np.uint8], lists: npt.NDArray[np.uint32]
+    ) -> npt.NDArray[np.float64]:
+        """Return <c, D b> of codes and the centroids of their lists, shape (n,)."""
+        along = np.empty(len(packed))
+        for first in range(0, len(packed), _ROWS_AT_ONCE):
+            part = slice(first, first + _ROWS_AT_ONCE)
+            bits = unpack(packed[part], self.binarizer.n_bits_)
+            signs = np.where(bits, np.float32(1), np.float32(-1))
+            along[part] = row_dots(self._centroid_weights[lists[part]], signs)
+        return along
 
     def queries(self, queries: Floats) -> QueryEstimates:
         """Return prepared queries as the core scores what is left of rows."""
