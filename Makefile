@@ -14,8 +14,7 @@ BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work in one environment
-.PHONY: help demo test test-generic sanitize race lint format wheel clean
-.PHONY: bench bench-quality bench-ivf bench-hnsw bench-mih bench-bitbound bench-bebr bench-end-to-end
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST)) # all that help lists
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -97,6 +96,10 @@ bench-quality: $(VENV)/.with-bench ## measure binarizers and their peers: recall
 # IVF="...": options of bench/search_ivf.py, such as --codes 10000000.
 bench-ivf: $(VENV)/.with-bench ## compare IVFIndex with faiss at equal recall
 	$(BIN)/python bench/search_ivf.py $(IVF)
+
+# RESIDUALS="...": options of bench/residuals.py, such as --embeddings FILE.npy.
+bench-residuals: $(VENV)/.installed ## compare codes of residuals with those of whole rows
+	$(BIN)/python bench/residuals.py $(RESIDUALS)
 
 # HNSW="...": options of bench/search_hnsw.py, such as --bits 512.
 bench-hnsw: $(VENV)/.with-bench ## compare HNSWIndex with faiss and usearch at equal recall

@@ -38,24 +38,35 @@ def learn_centroids(rows: Floats, n_centroids: int, seed: int) -> Floats:
     first = np.random.default_rng(seed).permutation(len(rows))[:n_centroids]
     centroids = rows[first].copy()
     for _ in range(_ROUNDS):
-        nearest = nearest_centroids(rows, centroids)
-        _move_to_means(rows, nearest, centroids)
+        _move_to_means(rows, NearestCentroids(centroids).of(rows), centroids)
     return centroids
 
 
-def nearest_centroids(rows: Floats, centroids: Floats) -> Numbers:
-    """Return which centroid is the nearest to each row, shape (n,); ties go to the smaller one.
+class NearestCentroids:
+    """Tells which centroid is the nearest to a row; never changes.
 
-    The same for a row wherever it stands, on every machine.
+    Parameters
+    ----------
+    centroids : ndarray of float32, shape (n_centroids, d)
     """
-    matrix = np.ascontiguousarray(centroids.T)
-    half_squares = (row_dots(centroids, centroids) / 2).astype(np.float32)
-    nearest = np.empty(len(rows), np.uint32)
-    for part in parts_of(len(rows), len(centroids)):
-        nearness = _core.project(np.ascontiguousarray(rows[part]), None, matrix, 0)
-        nearness -= half_squares
-        nearest[part] = nearness.argmax(axis=1)
-    return nearest
+
+    def __init__(self, centroids: Floats) -> None:
+        self._columns = np.ascontiguousarray(centroids.T)
+        self.squares = row_dots(centroids, centroids)
+
+    def products(self, rows: Floats) -> Floats:
+        """Return inner products with all centroids, the same for a row on every machine."""
+        return _core.project(np.ascontiguousarray(rows), None, self._columns, 0)
+
+    def of(self, rows: Floats) -> Numbers:
+        """Return the number of the centroid of each row, shape (n,); ties go to the smaller one."""
+        numbers = np.empty(len(rows), np.uint32)
+        half_squares = (self.squares / 2).astype(np.float32)
+        for part in parts_of(len(rows), len(half_squares)):
+            nearness = self.products(rows[part])
+            nearness -= half_squares
+            numbers[part] = nearness.argmax(axis=1)
+        return numbers
 
 
 def parts_of(n_rows: int, n_centroids: int) -> Iterator[slice]:

@@ -56,10 +56,13 @@ class EmbeddingIndex(EmbeddingRows):
 
     With ``residuals=True`` scores are nearer the truth at equal bytes, the more so the more lists
     there are, and a query finds as many neighbours in fewer lists. In return centroids stay as
-    :meth:`fit` has learned them, from a sample of up to 65,536 rows: give it rows like those that
-    will come, and `n_lists` where there will be many more of them (default: 2 sqrt(n) for n rows).
-    ``nprobe="auto"`` is answered in `fit`, too. Memory: a scale, unless the binarizer keeps lengths
-    in the bits, and an offset beside each code; 4 d bytes for each list. Queries must be floats.
+    :meth:`fit` has learned them, from a sample of 65,536 rows or 32 for each list: give it rows
+    like those that will come, and `n_lists` where there will be many more of them (default:
+    2 sqrt(n) for n rows). ``nprobe="auto"`` is answered in `fit`, too. Memory: a scale, unless the
+    binarizer keeps lengths in the bits, and an offset beside each code; 8 d + 4 n_bits bytes for
+    each list. Queries must be floats.
+    Source: Jegou, Douze, Schmid, "Product Quantization for Nearest Neighbor Search", 2011, section
+    IV.
 
     An index can hold codes of several versions of an embedding model at once, each with a binarizer
     of its own: see :meth:`add_version`.

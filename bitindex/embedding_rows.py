@@ -90,6 +90,11 @@ class EmbeddingRows(RowIndex[VersionedRows]):
         return self._rescore
 
     @property
+    def residuals(self) -> bool:
+        """Whether codes are of what is left of rows without the centroids of their lists."""
+        return self._residuals
+
+    @property
     def bytes_per_vector(self) -> int:
         """Bytes that a row of the newest version takes: code, factors, vector, without its id."""
         return self._core.versions[-1].bytes_per_vector

@@ -1,32 +1,32 @@
 """Embeddings as lists around centroids, and what is left of a row without its centroid.
 
-A row x of a list with centroid c is kept as the code of x - c. With o = c + center, the origin of
-the list as the binarizer sees it, and r = x - o, for which a code b stands as scale * D b:
+A row x of a list with centroid c is kept as a code b that stands for r = x - c as scale * D b:
 
-    cosine, dot   <q, x>      = <q, o> + <o, r - scale D b> + scale <D^T q, b>
-    l2            -|q - x|^2  = -|q - o|^2 - |r|^2 - 2 <o, scale D b> + 2 scale <D^T q, b>
+    cosine, dot   <q, x>      = <q, c> + <c, r - scale D b> + scale <D^T q, b>
+    l2            -|q - x|^2  = -|q - c|^2 - |r|^2 - 2 <c, scale D b> + 2 scale <D^T q, b>
 
-up to the error of the code in the direction of q - o alone: what it is along o, the offset that is
+up to the error of the code in the direction of q - c alone: what it is along c, the offset that is
 stored beside the code makes good. The first terms depend on the query and the list, the offset on
 the row, and the weights D^T q on the query: one table serves all lists.
+
+Centroids contain the center of the binarizer, which it subtracts from all that it encodes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bitindex import _core
 from bitindex._bitops import unpack
 from bitindex._border import as_count
 from bitindex.binarize.base import Binarizer
 from bitindex.binarize.sampling import sample_rows
-from bitindex.clustering import learn_centroids, nearest_centroids
-from bitindex.codes import Codes
+from bitindex.clustering import NearestCentroids, learn_centroids
 from bitindex.embeddings import EmbeddingSource, count_rows
 from bitindex.row_dots import row_dots
 from bitindex.similarity import QueryEstimates, Similarity
@@ -38,8 +38,12 @@ Floats = npt.NDArray[np.float32]
 
 _SAMPLE_ROWS = 1 << 16
 _SAMPLE_ROWS_PER_LIST = 32
+# As of IVFIndex: so many lists, times the square root of the rows.
+_LISTS_PER_ROOT = 2.0
 _MIN_ROWS_OF_LIST = 16
-_LISTS_PER_ROOT = 2.0  # lists, times the square root of the rows
+# Rows whose bits are unpacked at once: as floats they take 32 times the memory of their codes.
+_ROWS_AT_ONCE = 1024
+# What nprobe="auto" asks with.
 _ASKED_ROWS = 256
 _ASKED_NEIGHBOURS = 10
 
@@ -52,7 +56,7 @@ class ResidualLists:
     ----------
     similarity : Similarity
     binarizer : Binarizer
-        Fitted on rows minus the centroids of their lists.
+        Fitted on what is left of rows.
     centroids : ndarray of float32, shape (n_lists, d)
     n_probes : int
         How many lists a query looks at unless it asks for another number.
@@ -95,56 +99,64 @@ class ResidualLists:
             n_lists = int(_LISTS_PER_ROOT * np.sqrt(count_rows(X) or len(sample)))
         n_lists = max(1, min(n_lists, len(sample) // _MIN_ROWS_OF_LIST))
         centroids = learn_centroids(sample, n_lists, seed)
-        nearest = nearest_centroids(sample, centroids)
-        binarizer.fit(sample - centroids[nearest])
+        binarizer.fit(sample - centroids[NearestCentroids(centroids).of(sample)])
+        centroids += binarizer.center_
         lists = cls(residual_similarity(similarity), binarizer, centroids, n_lists)
         if isinstance(nprobe, str):
-            nprobe = lists._probes_for(target_recall, sample, nearest, seed)
+            nprobe = lists._probes_for(target_recall, sample, seed)
         return replace(lists, n_probes=nprobe)
 
-    @property
-    def origins(self) -> Floats:
-        """What codes are relative to, shape (n_lists, d)."""
-        return self.centroids + self.binarizer.center_
+    @cached_property
+    def _nearest(self) -> NearestCentroids:
+        return NearestCentroids(self.centroids)
 
-    @property
+    @cached_property
+    def _centroid_weights(self) -> Floats:
+        return self.binarizer.query_weights(self.centroids)
+
+    @cached_property
     def factors(self) -> Floats:
         """What the similarities of lists are multiplied by when lists are ranked, shape (n_lists,).
 
-        The cosine ranks them by the directions of their origins.
+        The cosine ranks them by the directions of their centroids.
         """
         if not self.similarity.unit_rows:
             return np.ones(len(self.centroids), np.float32)
-        lengths = np.sqrt(row_dots(self.origins, self.origins))
+        lengths = np.sqrt(self._nearest.squares)
         return np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0).astype("f4")
 
     def encode(self, rows: Floats) -> dict[str, npt.NDArray[Any] | None]:
         """Return what the core keeps of prepared rows, by the name of its argument."""
-        lists = nearest_centroids(rows, self.centroids)
+        lists = self._nearest.of(rows)
         left = rows - self.centroids[lists]
-        codes = self.binarizer._encode_rows(left, threads=0)
-        scales = self.similarity.scales(self.binarizer, left, codes)
-        return {
-            "codes": codes.packed,
-            "scales": scales,
-            "offsets": self._offsets(left - self.binarizer.center_, lists, codes, scales),
-            "lists": lists,
-        }
-
-    def _offsets(
-        self,
-        left: Floats,
-        lists: npt.NDArray[np.uint32],
-        codes: Codes,
-        scales: Floats | None,
-    ) -> Floats:
-        signs = np.where(unpack(codes.packed, codes.n_bits), np.float32(1), np.float32(-1))
-        along = row_dots(self.binarizer.query_weights(self.origins)[lists], signs)
+        centered = left + self.binarizer.center_
+        codes = self.binarizer._encode_rows(centered, threads=0)
+        scales = self.similarity.scales(self.binarizer, centered, codes)
+        along = self._along_centroids(codes.packed, lists)
         if scales is not None:
             along *= scales
         if self.similarity.squared_l2:
-            return (-row_dots(left, left) - 2 * along).astype(np.float32)
-        return (row_dots(self.origins[lists], left) - along).astype(np.float32)
+            offsets = -row_dots(left, left) - 2 * along
+        else:
+            offsets = row_dots(self.centroids[lists], left) - along
+        return {
+            "codes": codes.packed,
+            "scales": scales,
+            "offsets": offsets.astype(np.float32),
+            "lists": lists,
+        }
+
+    def _along_centroids(
+        self, packed: npt.NDArray[np.uint8], lists: npt.NDArray[np.uint32]
+    ) -> npt.NDArray[np.float64]:
+        """Return <c, D b> of codes and the centroids of their lists, shape (n,)."""
+        along = np.empty(len(packed))
+        for first in range(0, len(packed), _ROWS_AT_ONCE):
+            part = slice(first, first + _ROWS_AT_ONCE)
+            bits = unpack(packed[part], self.binarizer.n_bits_)
+            signs = np.where(bits, np.float32(1), np.float32(-1))
+            along[part] = row_dots(self._centroid_weights[lists[part]], signs)
+        return along
 
     def queries(self, queries: Floats) -> QueryEstimates:
         """Return prepared queries as the core scores what is left of rows."""
@@ -154,16 +166,13 @@ class ResidualLists:
 
     def similarities(self, queries: Floats) -> Floats:
         """Return the part of the similarities that the rows of a list share, (nq, n_lists)."""
-        origins = self.origins
-        products = _core.project(queries, None, np.ascontiguousarray(origins.T), 0)
+        products = self._nearest.products(queries)
         if not self.similarity.squared_l2:
             return products
-        squares = row_dots(queries, queries)[:, np.newaxis] + row_dots(origins, origins)
+        squares = row_dots(queries, queries)[:, np.newaxis] + self._nearest.squares
         return (2.0 * products - squares).astype(np.float32)
 
-    def _probes_for(
-        self, target_recall: float, sample: Floats, lists: npt.NDArray[np.uint32], seed: int
-    ) -> int:
+    def _probes_for(self, target_recall: float, sample: Floats, seed: int) -> int:
         """Return how many lists hold the target share of the neighbours of rows of the sample.
 
         Half of the misses is left to queries, which are farther from rows than these from others.
@@ -179,7 +188,8 @@ class ResidualLists:
         nearest = np.argpartition(-products, k - 1, axis=1)[:, :k]
         ranked = np.argsort(-self.similarities(sample[asked]) * self.factors, axis=1)
         ranks = np.argsort(ranked, axis=1)
-        needed = np.sort(np.take_along_axis(ranks, lists[nearest].astype(np.intp), axis=1), None)
+        lists = self._nearest.of(sample).astype(np.intp)
+        needed = np.sort(np.take_along_axis(ranks, lists[nearest], axis=1), None)
         share = (1 + target_recall) / 2
         return int(needed[int(np.ceil(share * len(needed))) - 1]) + 1
 

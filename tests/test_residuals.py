@@ -20,7 +20,7 @@ from residual_index import (
 
 import bitindex as bi
 from bitindex import _core
-from bitindex.clustering import learn_centroids, nearest_centroids
+from bitindex.clustering import NearestCentroids, learn_centroids
 
 
 def prepared(rows, similarity):
@@ -35,25 +35,25 @@ def true_scores(queries, rows, similarity):
 
 
 def expected_scores(index, queries, rows, similarity):
-    """What queries score by the codes of rows: the origin of a list and what is decoded add up."""
+    """What queries score by the codes of rows: a centroid and what is decoded add up."""
     queries, rows = (prepared(x, similarity) for x in (queries, rows))
     centroids, binarizer = lists_of(index).centroids, index.binarizer
     distances = ((rows[:, np.newaxis].astype(np.float64) - centroids) ** 2).sum(axis=2)
     numbers = distances.argmin(axis=1)
-    codes = binarizer.encode(rows - centroids[numbers])
+    codes = binarizer.encode(rows - centroids[numbers] + binarizer.center_)
     directions = binarizer._decode_rows(codes.packed).astype(np.float64)
-    origins = (centroids + binarizer.center_)[numbers].astype(np.float64)
-    left = rows - origins
+    of_lists = centroids[numbers].astype(np.float64)
+    left = rows - of_lists
     if not binarizer.reconstructs and codes.factors is None:
         directions *= ((left**2).sum(axis=1) / (directions * left).sum(axis=1))[:, np.newaxis]
     elif codes.factors is not None:
         directions *= codes.factors[:, :1]
-    from_origin = queries.astype(np.float64)[:, np.newaxis] - origins
+    from_centroid = queries.astype(np.float64)[:, np.newaxis] - of_lists
     if similarity == "l2":
-        lengths = (from_origin**2).sum(axis=2) + (left**2).sum(axis=1)
-        return 2 * (from_origin * directions).sum(axis=2) - lengths
-    return (origins * left).sum(axis=1) + (
-        queries @ origins.T + (from_origin * directions).sum(axis=2)
+        lengths = (from_centroid**2).sum(axis=2) + (left**2).sum(axis=1)
+        return 2 * (from_centroid * directions).sum(axis=2) - lengths
+    return (of_lists * left).sum(axis=1) + (
+        queries @ of_lists.T + (from_centroid * directions).sum(axis=2)
     )
 
 
@@ -103,7 +103,7 @@ def test_a_query_looks_at_the_rows_of_its_best_lists(similarity):
     scores = all_scores(index, Q)
     lists = lists_of(index)
     queries = prepared(Q, similarity).astype(np.float32)
-    of_rows = nearest_centroids(prepared(X, similarity).astype(np.float32), lists.centroids)
+    of_rows = NearestCentroids(lists.centroids).of(prepared(X, similarity).astype(np.float32))
     order = np.argsort(-lists.similarities(queries) * lists.factors, axis=1, kind="stable")
     for n_probes in (3, 10, 39):
         seen = (of_rows[np.newaxis, :, np.newaxis] == order[:, np.newaxis, :n_probes]).any(axis=2)
@@ -217,7 +217,8 @@ def test_how_many_lists():
     batches = bi.EmbeddingIndex(bi.SignBinarizer(), "ivf", residuals=True, n_lists=9)
     batches.fit(iter(np.array_split(X, 4)))
     assert (
-        lists_of(batches).centroids == lists_of(residual_index("cosine", n_lists=9)).centroids
+        lists_of(batches).centroids
+        == lists_of(residual_index("cosine", "sign", n_lists=9)).centroids
     ).all()
 
 
@@ -240,10 +241,10 @@ def test_equal_rows_and_rows_of_zeros():
 def test_centroids_are_means_of_the_rows_that_are_nearest_to_them():
     rows = np.repeat(np.eye(3, dtype=np.float32), 20, axis=0)
     centroids = learn_centroids(rows, 3, seed=0)
-    assert np.unique(nearest_centroids(rows, centroids)).tolist() == [0, 1, 2]
-    np.testing.assert_array_equal(centroids[nearest_centroids(rows, centroids)], rows)
+    assert np.unique(NearestCentroids(centroids).of(rows)).tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(centroids[NearestCentroids(centroids).of(rows)], rows)
     centroids = learn_centroids(X, 30, seed=1)
-    nearest = nearest_centroids(X, centroids)
+    nearest = NearestCentroids(centroids).of(X)
     distances = ((X[:, np.newaxis].astype(np.float64) - centroids) ** 2).sum(axis=2)
     assert (
         np.take_along_axis(distances, nearest[:, np.newaxis].astype(int), 1)[:, 0]

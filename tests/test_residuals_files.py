@@ -1,4 +1,10 @@
-"""What residuals=True keeps in files, and what it refuses."""
+"""What residuals=True keeps in files, and what it refuses.
+
+`tests/golden/v1_residuals.bitx` was written once, by bitindex 0.1.0, and must stay readable: see
+`golden_index`.
+"""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +14,9 @@ from residual_index import N_LISTS, SIMILARITIES, Q, X, filled_index, lists_of, 
 
 import bitindex as bi
 from bitindex import _core
-from bitindex.storage import FileFormatError, read_file, write_file
+from bitindex.storage import FileFormatError, read_file, write_file, writer
+
+GOLDEN = Path(__file__).parent / "golden" / "v1_residuals.bitx"
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
@@ -30,6 +38,28 @@ def test_files(tmp_path, similarity):
     for one in (index, again):
         one.add(X[:50])
     assert_same_answers(again.search(Q, 10), index.search(Q, 10))
+
+
+def golden_index():
+    # Clusters of 16 rows of whole numbers: their means, and all that follows, are exact floats.
+    rows = np.arange(48 * 8).reshape(48, 8) * 7 % 11 - 5 + 40 * np.eye(3, 8)[np.arange(48) % 3]
+    index = bi.EmbeddingIndex(
+        bi.SignBinarizer(), "ivf", "l2", residuals=True, n_lists=3, nprobe=2, seed=1
+    )
+    index.fit(rows.astype(np.float32)).add(rows[::-1].astype(np.float32), np.arange(48) * 3)
+    index.remove([0, 3])
+    return index
+
+
+def test_golden_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "_writer_name", lambda: "bitindex 0.1.0")
+    golden_index().save(tmp_path / "a.bitx")
+    assert (tmp_path / "a.bitx").read_bytes() == GOLDEN.read_bytes()
+    queries = np.array([[1, 2, -3, 4, -5, 0, 1, 2], [30, 1, 1, -2, 0, 5, 1, 0]], np.float32)
+    for mmap in (False, True):
+        loaded = bi.load(GOLDEN, mmap=mmap)
+        assert (len(loaded), loaded.residuals) == (46, True)
+        assert_same_answers(loaded.search(queries, 9), golden_index().search(queries, 9))
 
 
 def changed(name, change):

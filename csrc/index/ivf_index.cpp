@@ -51,7 +51,7 @@ size_t IVFIndex::probes_for(size_t effort, bool by_floats) const noexcept {
   return std::min(n, n_lists);
 }
 
-ListChoice IVFIndex::choice(const Scan& scan, const QueryBatch& queries) const {
+ListChoice IVFIndex::list_choice(const Scan& scan, const QueryBatch& queries) const {
   const std::shared_ptr<Score> score = queries.score(centroids_->store());
   return {scan, groups_, [this, score, &scan, n_queries = queries.n](size_t n) {
             const RowFilter all(centroids_->store(), {});
@@ -66,7 +66,7 @@ CandidateLists IVFIndex::find_nearest(const Scan& scan, const QueryBatch& querie
   // Embeddings are kept with a metric of bits, and only float queries need tables then.
   const bool by_floats = metric().integer_distances && score->bit_counts() == nullptr;
   const size_t n_probes = probes_for(queries.effort, by_floats);
-  const ListChoice choice = this->choice(scan, queries);
+  const ListChoice choice = list_choice(scan, queries);
   if (choice.is_tight(n_probes)) return scan_nearest(scan, *score, queries.n, k);
   const CandidateLists lists = choice.nearest(n_probes, k);
   return scan_groups_nearest(scan, *score, groups_, list_numbers(lists), k);
@@ -78,7 +78,7 @@ CandidateLists IVFIndex::find_within(const Scan& scan, const QueryBatch& queries
   const size_t n_probes = probes_for(queries.effort, false);
   if (!has_lists() || scan.filter.n_allowed() == 0)
     return scan_within(scan, *score, queries.n, radius);
-  const ListChoice choice = this->choice(scan, queries);
+  const ListChoice choice = list_choice(scan, queries);
   if (choice.is_tight(n_probes)) return scan_within(scan, *score, queries.n, radius);
   CandidateLists lists = choice.nearest(n_probes, 0);
   const auto is_too_far = [&](const Candidate& centroid) {

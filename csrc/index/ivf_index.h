@@ -65,7 +65,7 @@ class IVFIndex : public ListIndex {
   using ScoreMaker = std::function<std::unique_ptr<Score>(const RowStore&)>;
 
   bool has_lists() const noexcept { return groups_.n_groups() > 0; }
-  ListChoice choice(const Scan& scan, const QueryBatch& queries) const;
+  ListChoice list_choice(const Scan& scan, const QueryBatch& queries) const;
   bool wants_lists() const noexcept;
   // How many lists n_rows rows should stand in.
   size_t lists_for(size_t n_rows) const noexcept;

@@ -17,8 +17,8 @@ namespace bitindex {
 using GroupChoice = std::vector<std::vector<uint32_t>>;
 
 // The k nearest allowed rows of the chosen groups, or all of them where there are fewer.
-// `similarities` (queries x groups): what is subtracted from the keys of the rows of a group, so
-// that no row is looked at that has none; or null.
+// `similarities` (queries x groups): what is subtracted from the keys of each group's rows, or
+// null; rows without a group are passed over then.
 CandidateLists scan_groups_nearest(const Scan& scan, const Score& score, const RowGroups& groups,
                                    const GroupChoice& chosen, size_t k,
                                    const float* similarities = nullptr);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "scan/bit_tally.h"
 #include "scan/thread_pool.h"
@@ -26,6 +27,10 @@ class BitRanker {
   std::vector<Candidate> nearest(size_t q, size_t k) {
     scan_.kernels.xor_count_rows(score_.bit_counts()->query(q), scan_.store.column(0).data(),
                                  n_rows_, n_bytes_, counts_.data());
+    if (k == 1) {
+      const size_t row = first_of_nearest();
+      return {{score_.key(q, counts_[row], row), static_cast<uint32_t>(row)}};
+    }
     // A sample tells nearly as well where to cut, and is tallied sooner.
     const double share = static_cast<double>(k) / kSampleShare;
     const auto rank = static_cast<size_t>(share + 4.0 * std::sqrt(share) + 4.0);
@@ -44,6 +49,21 @@ class BitRanker {
  private:
   static constexpr size_t kSampleShare = 8;
 
+  // One pass for the block it is in, whose inner loop compilers vectorise.
+  size_t first_of_nearest() const {
+    constexpr size_t kBlock = 64;
+    int32_t least = std::numeric_limits<int32_t>::max();
+    size_t block = 0;
+    for (size_t first = 0; first < n_rows_; first += kBlock) {
+      const size_t last = std::min(n_rows_, first + kBlock);
+      int32_t here = least;
+      for (size_t i = first; i < last; ++i) here = std::min(here, static_cast<int32_t>(counts_[i]));
+      if (here < least) block = first;
+      least = here;
+    }
+    while (counts_[block] != static_cast<uint32_t>(least)) ++block;
+    return block;
+  }
   size_t select(size_t bits) {
     const RowTest test = {1.0f, 0.0f, 0.0f, static_cast<float>(bits), nullptr, nullptr};
     return scan_.kernels.select_rows(counts_.data(), n_rows_, test, positions_.data());
@@ -61,6 +81,7 @@ class BitRanker {
 }  // namespace
 
 CandidateLists rank_rows(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
+  k = std::min(k, scan.store.n_rows());
   const bool suits = ranks_by_tally(score, scan.store.column(0).width()) &&
                      scan.filter.allows_all() && scan.store.n_rows() <= kMostRows &&
                      scan.store.ids().ascending();
