@@ -1,7 +1,8 @@
 """Embeddings in, the 10 nearest out: recall, queries a second and bytes a vector of whole indexes.
 
 Indexes of codes with and without rescoring beside those of faiss and usearch, on the same rows and
-queries and with one thread. Time is that of the CPU, so that a busy machine tells the same.
+queries and with one thread, all queries at once or in batches. Time is that of the CPU, so that a
+busy machine tells the same.
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common import Columns, add_turns, rates_in_turns, ratio_text, spread, versions, write_results
+import numpy as np
+from common import (
+    Columns,
+    add_turns,
+    positive,
+    rates_in_turns,
+    ratio_text,
+    spread,
+    versions,
+    write_results,
+)
 from end_to_end_contestants import (
     EF_CONSTRUCTION,
     Contestant,
@@ -24,7 +35,7 @@ from end_to_end_contestants import (
 )
 from end_to_end_front import TARGET, at_target, on_front
 from quality_contestants import one_thread
-from quality_sets import DataSet, K, named_file, read_set, scifact
+from quality_sets import DataSet, Floats, Ids, K, named_file, read_set, scifact
 
 from bitindex.evaluate import recall_at_k
 
@@ -33,13 +44,21 @@ from bitindex.evaluate import recall_at_k
 SLACK = 1.3
 
 
-def tried(contestant: Contestant, data: DataSet) -> list[dict[str, Any]]:
+def find(contestant: Contestant, queries: Floats, batch: int, setting: Setting) -> Ids:
+    """Search for so many queries a call."""
+    parts = range(0, len(queries), batch)
+    return np.concatenate(
+        [contestant.search(queries[first : first + batch], **setting) for first in parts]
+    )
+
+
+def tried(contestant: Contestant, data: DataSet, batch: int) -> list[dict[str, Any]]:
     """Return recall and seconds of every setting, from one search with each."""
-    contestant.search(data.queries[:10], **contestant.settings[0])  # memory is touched
+    find(contestant, data.queries[:10], batch, contestant.settings[0])  # memory is touched
     points = []
     for setting in contestant.settings:
         start = time.process_time()
-        ids = contestant.search(data.queries, **setting)
+        ids = find(contestant, data.queries, batch, setting)
         seconds = time.process_time() - start
         recall = float(recall_at_k(ids, data.neighbours, K))
         points.append({"setting": setting, "recall": recall, "seconds": seconds})
@@ -59,17 +78,17 @@ def worth_timing(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(kept, key=lambda point: float(point["recall"]))
 
 
-def measure(data: DataSet, n_turns: int) -> list[dict[str, Any]]:
+def measure(data: DataSet, batch: int, n_turns: int) -> list[dict[str, Any]]:
     """Build all contestants, check what they find, then time them in turns."""
     taken: list[tuple[Contestant, list[dict[str, Any]]]] = []
     for contestant in contestants(data.base):
-        points = worth_timing(tried(contestant, data))
+        points = worth_timing(tried(contestant, data, batch))
         best = max(point["recall"] for point in points)
         print(f"{contestant.owner} {contestant.name}: built, recall up to {best:.4f}", flush=True)
         taken.append((contestant, points))
 
     def search(contestant: Contestant, setting: Setting) -> Any:
-        return lambda: contestant.search(data.queries, **setting)
+        return lambda: find(contestant, data.queries, batch, setting)
 
     runs = {
         f"{number} {place}": (search(contestant, point["setting"]), float(len(data.queries)))
@@ -125,6 +144,9 @@ def print_table(results: Sequence[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--embeddings", metavar="NAME=FILE.npy", help="default: SciFact")
+    parser.add_argument(
+        "--batch", type=positive, metavar="N", help="queries a call; default: all of them"
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     add_turns(parser)
     arguments = parser.parse_args()
@@ -140,16 +162,17 @@ def main() -> None:
         "rows": len(data.base),
         "dims": data.base.shape[1],
         "queries": len(data.queries),
+        "batch": min(arguments.batch or len(data.queries), len(data.queries)),
     }
     print(", ".join(f"{name} {value}" for name, value in facts.items()))
     with one_thread():
-        results = measure(data, arguments.turns)
+        results = measure(data, facts["batch"], arguments.turns)
     print(f"What reaches recall@{K} of {TARGET}, with one thread:")
     print_table(results)
     settings = {"k": K, "target": TARGET, "m": M, "ef_construction": EF_CONSTRUCTION}
     peers = [name for name, module in (("faiss-cpu", faiss), ("usearch", usearch)) if module]
     path = write_results(
-        "end_to_end",
+        "end_to_end" if arguments.batch is None else f"end_to_end_{arguments.batch}",
         {"turns": arguments.turns} | settings,
         {"set": facts, "contestants": results},
         **versions(*peers),

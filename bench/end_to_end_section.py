@@ -15,11 +15,12 @@ def end_to_end_section(document: Row) -> str:
     """Return what each index needs for the target recall, and ours beside each peer."""
     facts, rows = document["results"]["set"], document["results"]["contestants"]
     turns = document["arguments"]["turns"]
+    batch = "one at a time" if facts["batch"] == 1 else f"{facts['batch']:,} at once"
     return "\n\n".join(
         [
             f"**{facts['name']}: {facts['rows']:,} rows of {facts['dims']} dimensions, "
-            f"{facts['queries']:,} queries at once, one thread**; what each index takes for "
-            f"recall@10 of {TARGET}.\nIn bold: the front of bytes and speed.",
+            f"{facts['queries']:,} queries, {batch}**; what each index takes for recall@10 of "
+            f"{TARGET}, with one thread.\nIn bold: the front of bytes and speed.",
             _all(rows),
             "**Beside each peer**: the fastest of ours that takes no more bytes a vector.",
             _beside(rows),
