@@ -109,7 +109,6 @@ bench-bebr: $(VENV)/.with-test $(VENV)/.with-docs ## compare trained codes, and 
 # END_TO_END="...": options of bench/end_to_end.py, such as --embeddings NAME=FILE.npy.
 bench-end-to-end: $(VENV)/.with-bench $(VENV)/.with-docs ## compare whole indexes of embeddings, and put the figures into docs/searches.md
 	$(BIN)/python bench/end_to_end.py $(END_TO_END)
-	$(BIN)/python bench/end_to_end.py $(END_TO_END) --batch 1
 	$(BIN)/python bench/report.py end-to-end
 
 wheel: $(VENV)/.installed ## build a wheel in dist/

@@ -81,16 +81,13 @@ def write_bebr() -> bool:
 
 
 def write_end_to_end() -> bool:
-    """Write what was measured for all queries at once, and for one at a time."""
-    found = [results_of(name, "end_to_end") for name in ("end_to_end", "end_to_end_1")]
-    documents = [document for document in found if document is not None]
-    if not documents:
+    document = results_of("end_to_end")
+    if document is None:
         return False
     from end_to_end_plot import draw  # needs matplotlib
 
-    block = "\n\n".join(end_to_end_section(document) for document in documents)
-    replace_block(ROOT / "docs" / "searches.md", "end-to-end", block)
-    results = documents[0]["results"]
+    replace_block(ROOT / "docs" / "searches.md", "end-to-end", end_to_end_section(document))
+    results = document["results"]
     draw(results["set"], results["contestants"], ROOT / "docs" / "images" / "end-to-end.svg")
     return True
 
