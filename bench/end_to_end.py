@@ -1,18 +1,31 @@
 """Embeddings in, the 10 nearest out: recall, queries a second and bytes a vector of whole indexes.
 
 Indexes of codes with and without rescoring beside those of faiss and usearch, on the same rows and
-queries and with one thread. Time is that of the CPU, so that a busy machine tells the same.
+queries and with one thread, all queries at once, and one at a time with the setting that is fastest
+then. Time is that of the CPU, so that a busy machine tells the same.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common import Columns, add_turns, rates_in_turns, ratio_text, spread, versions, write_results
+from common import (
+    Columns,
+    add_turns,
+    rates_in_turns,
+    ratio_text,
+    spread,
+    versions,
+    write_results,
+)
+from common import (
+    Contestant as Run,
+)
 from end_to_end_contestants import (
     EF_CONSTRUCTION,
     Contestant,
@@ -24,7 +37,7 @@ from end_to_end_contestants import (
 )
 from end_to_end_front import TARGET, at_target, on_front
 from quality_contestants import one_thread
-from quality_sets import DataSet, K, named_file, read_set, scifact
+from quality_sets import DataSet, Floats, K, named_file, read_set, scifact
 
 from bitindex.evaluate import recall_at_k
 
@@ -32,8 +45,10 @@ from bitindex.evaluate import recall_at_k
 # finds as much: one look is not exact.
 SLACK = 1.3
 
+Row = dict[str, Any]
 
-def tried(contestant: Contestant, data: DataSet) -> list[dict[str, Any]]:
+
+def tried(contestant: Contestant, data: DataSet) -> list[Row]:
     """Return recall and seconds of every setting, from one search with each."""
     contestant.search(data.queries[:10], **contestant.settings[0])  # memory is touched
     points = []
@@ -46,7 +61,7 @@ def tried(contestant: Contestant, data: DataSet) -> list[dict[str, Any]]:
     return points
 
 
-def worth_timing(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def worth_timing(points: Sequence[Row]) -> list[Row]:
     """Return the points that no other beats by far, by recall."""
     kept = [
         point
@@ -59,45 +74,63 @@ def worth_timing(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(kept, key=lambda point: float(point["recall"]))
 
 
-def measure(data: DataSet, n_turns: int) -> list[dict[str, Any]]:
+def measure(data: DataSet, n_turns: int) -> list[Row]:
     """Build all contestants, check what they find, then time them in turns."""
-    taken: list[tuple[Contestant, list[dict[str, Any]]]] = []
+    taken: list[Contestant] = []
+    rows: list[Row] = []
     for contestant in contestants(data.base):
         points = worth_timing(tried(contestant, data))
-        best = max(point["recall"] for point in points)
-        print(f"{contestant.owner} {contestant.name}: built, recall up to {best:.4f}", flush=True)
-        taken.append((contestant, points))
+        print(f"{contestant.owner} {contestant.name}: recall up to {points[-1]['recall']:.4f}")
+        taken.append(contestant)
+        row = {name: getattr(contestant, name) for name in ("owner", "name", "bytes", "seconds")}
+        rows.append({**row, "points": points})
+    time_points(taken, rows, data.queries, n_turns)
+    time_alone(taken, rows, data.queries, n_turns)
+    return rows
 
-    def search(contestant: Contestant, setting: Setting) -> Any:
-        return lambda: contestant.search(data.queries, **setting)
 
-    runs = {
-        f"{number} {place}": (search(contestant, point["setting"]), float(len(data.queries)))
-        for number, (contestant, points) in enumerate(taken)
-        for place, point in enumerate(points)
-    }
-    rates = rates_in_turns(runs, n_turns, time.process_time)
-    return [
-        {
-            "owner": contestant.owner,
-            "name": contestant.name,
-            "bytes": contestant.bytes_per_vector,
-            "seconds": contestant.seconds,
-            "points": [
-                {
-                    "setting": point["setting"],
-                    "recall": point["recall"],
-                    "rates": rates[f"{number} {place}"],
-                    "rate": spread(rates[f"{number} {place}"]),
-                }
-                for place, point in enumerate(points)
-            ],
-        }
-        for number, (contestant, points) in enumerate(taken)
+def time_points(
+    taken: Sequence[Contestant], rows: Sequence[Row], queries: Floats, n_turns: int
+) -> None:
+    """Put into each point how fast all queries are answered at once, in every turn."""
+    points = [(c, point) for c, row in zip(taken, rows, strict=True) for point in row["points"]]
+    _time(points, lambda c, setting: c.search(queries, **setting), len(queries), n_turns)
+
+
+def time_alone(
+    taken: Sequence[Contestant], rows: Sequence[Row], queries: Floats, n_turns: int
+) -> None:
+    """Put into each row how fast queries are answered one by one, where it reaches the target."""
+    chosen = [(c, row, at_target(row)) for c, row in zip(taken, rows, strict=True)]
+    alone = [
+        (c, row.setdefault("alone", {"setting": point["setting"]}))
+        for c, row, point in chosen
+        if point is not None
     ]
 
+    def search(contestant: Contestant, setting: Setting) -> None:
+        for number in range(len(queries)):
+            contestant.search(queries[number : number + 1], **setting)
 
-def print_table(results: Sequence[dict[str, Any]]) -> None:
+    _time(alone, search, len(queries), n_turns)
+
+
+def _time(
+    points: Sequence[tuple[Contestant, Row]],
+    search: Callable[[Contestant, Setting], object],
+    n_queries: int,
+    n_turns: int,
+) -> None:
+    runs: dict[str, Run] = {
+        str(number): (partial(search, contestant, point["setting"]), n_queries)
+        for number, (contestant, point) in enumerate(points)
+    }
+    rates = rates_in_turns(runs, n_turns, time.process_time)
+    for number, (_, point) in enumerate(points):
+        point |= {"rates": rates[str(number)], "rate": spread(rates[str(number)])}
+
+
+def print_table(rows: Sequence[Row]) -> None:
     """Print what each needs for the target recall; a star marks the front of speed and bytes."""
     columns = Columns(
         f"{'index':<46}",
@@ -106,20 +139,19 @@ def print_table(results: Sequence[dict[str, Any]]) -> None:
         f"{'setting':>26}",
         "recall",
         f"{'queries/s':>24}",
+        f"{'one by one':>24}",
         " ",
     )
-    fronts = on_front(results)
-    for row, is_front in zip(results, fronts, strict=True):
+    for row, is_front in zip(rows, on_front(rows), strict=True):
         point = at_target(row)
         name = f"{row['owner']} {row['name']}"
         shared = (f"{name:<46}", f"{row['bytes']:.0f}", f"{row['seconds']:.1f}")
         if point is None:
-            best = max(p["recall"] for p in row["points"])
-            columns.row(*shared, "-", f"{best:.4f}", "-", "")
+            columns.row(*shared, "-", f"{row['points'][-1]['recall']:.4f}", "-", "-", "")
             continue
         setting = ", ".join(f"{name} {number}" for name, number in point["setting"].items())
-        speed = ratio_text(point["rate"], 0)
-        columns.row(*shared, setting, f"{point['recall']:.4f}", speed, "*" if is_front else "")
+        speeds = (ratio_text(each["rate"], 0) for each in (point, row["alone"]))
+        columns.row(*shared, setting, f"{point['recall']:.4f}", *speeds, "*" if is_front else "")
 
 
 def main() -> None:

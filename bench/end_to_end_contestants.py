@@ -45,8 +45,8 @@ class Contestant:
         From queries, and the numbers of a setting by name, to K row numbers a query.
     settings : sequence of dict
         What to try.
-    bytes_per_vector : float
-        Those of its file, divided by the rows: all that it needs to search again.
+    bytes : float
+        A vector: those of its file, divided by the rows, so all that it needs to search again.
     seconds : float
         CPU time to learn from the rows and to take them in.
     """
@@ -55,7 +55,7 @@ class Contestant:
     name: str
     search: Callable[..., Ids]
     settings: Sequence[Setting]
-    bytes_per_vector: float
+    bytes: float
     seconds: float
 
 

@@ -35,6 +35,8 @@ def draw(facts: Row, rows: Sequence[Row], path: Path) -> None:
     )
     right.step([p[0] for p in front], [p[1] for p in front], "k:", where="post", linewidth=1)
     right.set_xscale("log")
+    right.xaxis.set_major_formatter("{x:,.0f}")
+    right.xaxis.set_minor_formatter("{x:,.0f}")
     right.set_xlabel(f"bytes a vector, where recall@10 reaches {TARGET}; dotted: the front")
     left.set_title(f"{facts['name']}: {facts['rows']:,} x {facts['dims']}, one thread")
     figure.legend(
