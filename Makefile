@@ -7,14 +7,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 COMPILED := setup.py $(wildcard csrc/*/*.h csrc/*/*.cpp bitindex/*.pxd bitindex/*.pyx)
-CPP := $(wildcard csrc/*/*.h csrc/*/*.cpp tests/native/*.h tests/native/*.cpp)
+CPP := $(wildcard csrc/*/*.h csrc/*/*.cpp tests/native/*.h tests/native/*.cpp fuzz/*.h fuzz/*.cpp)
 # As in pyproject.toml: "setuptools>=77" "Cython>=3.1" ...
 BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL: # two pips must not work in one environment
-.PHONY: help demo test test-generic sanitize lint format bench bench-quality bench-ivf bench-hnsw bench-mih bench-bitbound bench-bebr wheel clean
+.PHONY: help demo test test-generic sanitize fuzz fuzz-core lint format bench bench-quality bench-ivf bench-hnsw bench-mih bench-bitbound bench-bebr trust wheel clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +52,23 @@ sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and Undefin
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	$(PYTEST) -m "not compiles and not forks_beside_threads" -k "not ctrl_c and not little" --capture=sys \
 	  $(foreach name,$(UNSANITIZED),--ignore=tests/test_$(name).py)
+
+# Seconds for each harness of fuzz/.
+FUZZ_SECONDS ?= 60
+CLANG ?= clang++
+CAN_FUZZ := echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' | \
+  $(CLANG) -fsanitize=fuzzer,address -x c++ - -o /dev/null 2>/dev/null
+
+fuzz-core: ## fuzz what files put into the compiled core, by libFuzzer
+	@if $(CAN_FUZZ); then \
+	  $(MAKE) --no-print-directory -f fuzz/Makefile -j $$(nproc) CLANG=$(CLANG) FUZZ_SECONDS=$(FUZZ_SECONDS); \
+	else \
+	  echo "fuzz-core: skipped, $(CLANG) with libFuzzer is missing (Debian: apt-get install clang)"; \
+	fi
+
+fuzz: fuzz-core $(VENV)/.with-test ## fuzz files and sequences of calls too, for half an hour
+	BITINDEX_FUZZ_EXAMPLES=5000 BITINDEX_MODEL_EXAMPLES=10000 \
+	  $(PYTEST) tests/test_storage_fuzz.py tests/test_contract_model.py
 
 # With the extra `test`, because the types of its packages are checked too.
 lint: $(VENV)/.with-test $(VENV)/.with-lint ## check style and types
@@ -105,6 +122,11 @@ bench-bitbound: $(VENV)/.with-bench ## compare rows by popcount with a plain sca
 bench-bebr: $(VENV)/.with-test $(VENV)/.with-docs ## compare trained codes, and put the figures into docs/bebr.md
 	$(BIN)/python bench/bebr.py $(BEBR)
 	$(if $(filter --quick,$(BEBR)),,$(BIN)/python bench/report.py bebr)
+
+# TRUST="...": options of bench/trust.py, such as --quick or --only damage.
+trust: $(VENV)/.with-bench ## try to break files: damage, kills, full disks; and put the counts into docs/trust.md
+	$(BIN)/python bench/trust.py $(TRUST)
+	$(if $(filter --quick --only,$(TRUST)),,$(BIN)/python bench/report.py trust)
 
 wheel: $(VENV)/.installed ## build a wheel in dist/
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .

@@ -11,6 +11,7 @@ from bebr_section import bebr_section
 from common import read_results
 from quality_section import quality_section
 from sections import SECTIONS, machine_line, roofline_table
+from trust_section import trust_section
 
 ROOT = Path(__file__).parent.parent
 
@@ -79,12 +80,20 @@ def write_bebr() -> bool:
     return True
 
 
+def write_trust() -> bool:
+    document = results_of("trust")
+    if document is not None:
+        replace_block(ROOT / "docs" / "trust.md", "trust", trust_section(document))
+    return document is not None
+
+
 # THE list of blocks: what the command line calls them.
 BLOCKS = {
     "quality": write_quality,
     "searches": write_searches,
     "roofline": write_roofline,
     "bebr": write_bebr,
+    "trust": write_trust,
 }
 
 
