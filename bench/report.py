@@ -11,7 +11,8 @@ from bebr_section import bebr_section
 from common import read_results
 from quality_section import quality_section
 from sections import SECTIONS, machine_line, roofline_table
-from trust_section import trust_section
+from trust_section import PARTS as TRUST_PARTS
+from trust_section import results_name, trust_section
 
 ROOT = Path(__file__).parent.parent
 
@@ -81,10 +82,11 @@ def write_bebr() -> bool:
 
 
 def write_trust() -> bool:
-    document = results_of("trust")
-    if document is not None:
-        replace_block(ROOT / "docs" / "trust.md", "trust", trust_section(document))
-    return document is not None
+    found = {part: results_of(results_name(part), "trust") for part in TRUST_PARTS}
+    documents = {part: document for part, document in found.items() if document is not None}
+    if documents:
+        replace_block(ROOT / "docs" / "trust.md", "trust", trust_section(documents))
+    return bool(documents)
 
 
 # THE list of blocks: what the command line calls them.

@@ -18,6 +18,7 @@ from trust_costs import load_times, memory_rows
 from trust_damage import damage_rows
 from trust_disk import call_rows, full_disk_row
 from trust_kills import kill_row
+from trust_section import results_name
 from trust_subjects import THIS_LIBRARY, all_subjects, check_kinds, of_each_kind
 
 PEERS = ("faiss-cpu", "usearch", "turbovec")
@@ -102,15 +103,15 @@ def main() -> None:
     arguments = parser.parse_args()
 
     results = {}
+    peers = _versions_of_peers()
     for name in arguments.only:
         print(f"trust: {name} ...", flush=True)
         with tempfile.TemporaryDirectory(dir=MEMORY if name in IN_MEMORY else None) as folder:
             results[name] = PARTS[name](arguments, Path(folder))
-    broken = broken_promises(results)
-    if not arguments.quick:
-        peers = _versions_of_peers()
-        print(f"written: {write_results('trust', vars(arguments), results, **peers)}")
-    if broken:
+        if not arguments.quick:
+            file_name = results_name(name)
+            print(f"written: {write_results(file_name, vars(arguments), results[name], **peers)}")
+    if broken := broken_promises(results):
         sys.exit("\n".join(["trust: promises are broken:", *broken]))
 
 

@@ -13,10 +13,17 @@ from trust_subjects import THIS_LIBRARY
 Row = dict[str, Any]
 
 
-def trust_section(document: dict[str, Any]) -> str:
-    """Return a table for each part that has run."""
-    parts = [PARTS[name](results) for name, results in document["results"].items()]
-    return "\n\n".join([*parts, machine_text(document)])
+def results_name(part: str) -> str:
+    """Return the name of the results of a part of trust.py."""
+    return f"trust_{part.replace(' ', '_')}"
+
+
+def trust_section(documents: dict[str, dict[str, Any]]) -> str:
+    """Return a table for each part that has run; `documents` by the names of parts."""
+    parts = [PARTS[part](document["results"]) for part, document in documents.items()]
+    newest = documents[next(iter(documents))]
+    peers = ", ".join(f"{name} {version}" for name, version in newest["peers"].items())
+    return "\n\n".join([*parts, f"{machine_text(newest)} Peers: {peers}."])
 
 
 def damage_table(rows: Sequence[Row]) -> str:

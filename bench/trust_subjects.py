@@ -25,12 +25,12 @@ N_DIMS = 16
 K = 10
 # So few rows that every byte of the file can be tried; as many as the kind needs for a structure.
 SMALL = 80
-LARGE = 20_000
+LARGE = 8_000
 SMALL_OF_KIND = {"mih": 1_100}
 OPTIONS: dict[str, dict[str, Any]] = {
     "ivf": {"n_lists": 4, "nprobe": 2},
     "hnsw": {"m": 4, "ef": 8},
-    "mih": {"n_substrings": 4, "fall_back": False},
+    "mih": {"n_substrings": 8, "fall_back": False},
 }
 THIS_LIBRARY = "bitindex"
 

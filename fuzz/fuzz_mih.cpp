@@ -78,15 +78,15 @@ void try_tables(FuzzedDataProvider& data) {
   } catch (const std::exception&) {
     return;
   }
-  search(index);
-  change_rows(index);
+  search(index, false);
+  change_rows(index, false);
   MihIndex again = empty_index();
   const StoredIndex changed = stored_index(index);
   if (changed.n_rows > 0)
     restore(again, changed);
   else
     restore_rows(again, changed.rows);
-  search(again);
+  search(again, false);
 }
 
 }  // namespace
