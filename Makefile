@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 COMPILED := setup.py $(wildcard csrc/*/*.h csrc/*/*.cpp bitindex/*.pxd bitindex/*.pyx)
-CPP := $(wildcard csrc/*/*.h csrc/*/*.cpp tests/native/*.h tests/native/*.cpp)
+CPP := $(wildcard csrc/*/*.h csrc/*/*.cpp tests/native/*.h tests/native/*.cpp fuzz/*.h fuzz/*.cpp)
 # As in pyproject.toml: "setuptools>=77" "Cython>=3.1" ...
 BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
 
@@ -61,6 +61,23 @@ race: $(VENV)/.tools ## look for data races in the compiled core
 	$(CXX) -std=c++17 -O1 -g1 -fsanitize=thread -Wall -Wextra -Icsrc -pthread -o build/check_races \
 	  tests/native/check_races.cpp build/*-thread/libbitindex_core.a
 	TSAN_OPTIONS=halt_on_error=1 build/check_races $(RACE_SECONDS)
+
+# Seconds for each harness of fuzz/.
+FUZZ_SECONDS ?= 60
+CLANG ?= clang++
+CAN_FUZZ := echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' | \
+  $(CLANG) -fsanitize=fuzzer,address -x c++ - -o /dev/null 2>/dev/null
+
+fuzz-core: ## fuzz what files put into the compiled core, by libFuzzer
+	@if $(CAN_FUZZ); then \
+	  $(MAKE) --no-print-directory -f fuzz/Makefile -j $$(nproc) CLANG=$(CLANG) FUZZ_SECONDS=$(FUZZ_SECONDS); \
+	else \
+	  echo "fuzz-core: skipped, $(CLANG) with libFuzzer is missing (Debian: apt-get install clang)"; \
+	fi
+
+fuzz: fuzz-core $(VENV)/.with-test ## fuzz files and sequences of calls too, for half an hour
+	BITINDEX_FUZZ_EXAMPLES=5000 BITINDEX_MODEL_EXAMPLES=10000 \
+	  $(PYTEST) tests/test_storage_fuzz.py tests/test_contract_model.py
 
 # With the extra `test`, because the types of its packages are checked too.
 lint: $(VENV)/.with-test $(VENV)/.with-lint ## check style and types
@@ -123,6 +140,11 @@ bench-bebr: $(VENV)/.with-test $(VENV)/.with-docs ## compare trained codes, and 
 bench-end-to-end: $(VENV)/.with-bench $(VENV)/.with-docs ## compare whole indexes of embeddings, and put the figures into docs/searches.md
 	$(BIN)/python bench/end_to_end.py $(END_TO_END)
 	$(BIN)/python bench/report.py end-to-end
+
+# TRUST="...": options of bench/trust.py, such as --quick or --only damage.
+trust: $(VENV)/.with-bench ## try to break files: damage, kills, full disks; and put the counts into docs/trust.md
+	$(BIN)/python bench/trust.py $(TRUST)
+	$(if $(filter --quick --only,$(TRUST)),,$(BIN)/python bench/report.py trust)
 
 wheel: $(VENV)/.installed ## build a wheel in dist/
 	$(PIP) wheel --no-build-isolation --no-deps --wheel-dir dist .

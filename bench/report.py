@@ -12,6 +12,8 @@ from common import read_results
 from end_to_end_section import end_to_end_section
 from quality_section import quality_section
 from sections import SECTIONS, machine_line, roofline_table
+from trust_section import PARTS as TRUST_PARTS
+from trust_section import results_name, trust_section
 
 ROOT = Path(__file__).parent.parent
 
@@ -92,6 +94,14 @@ def write_end_to_end() -> bool:
     return True
 
 
+def write_trust() -> bool:
+    found = {part: results_of(results_name(part), "trust") for part in TRUST_PARTS}
+    documents = {part: document for part, document in found.items() if document is not None}
+    if documents:
+        replace_block(ROOT / "docs" / "trust.md", "trust", trust_section(documents))
+    return bool(documents)
+
+
 # THE list of blocks: what the command line calls them.
 BLOCKS = {
     "quality": write_quality,
@@ -99,6 +109,7 @@ BLOCKS = {
     "roofline": write_roofline,
     "bebr": write_bebr,
     "end-to-end": write_end_to_end,
+    "trust": write_trust,
 }
 
 

@@ -1,5 +1,6 @@
 """Random sequences of calls on an index, against a dictionary that is told the same."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -156,6 +157,10 @@ class IndexMachine(RuleBasedStateMachine):
 
 
 IndexMachine.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, derandomize=True, database=None
+    max_examples=int(os.environ.get("BITINDEX_MODEL_EXAMPLES", "40")),
+    stateful_step_count=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
 )
 TestIndexMachine = IndexMachine.TestCase

@@ -144,6 +144,11 @@ def test_damaged_graphs(stored, loaded, name, where, value, problem):
         loaded(**{name: array})
 
 
+def test_pending_rows_with_links(loaded):
+    with pytest.raises(FileFormatError, match="row 7 is pending and has links"):
+        loaded(pending=np.array([7], np.uint32))
+
+
 def test_twins_in_a_circle(stored, loaded):
     twins = stored.sections["structure/twins"]
     links = stored.sections["structure/links"].copy()

@@ -17,13 +17,14 @@ from bitindex import _bitops, _core
 
 ROOT = Path(__file__).resolve().parents[1]
 MEGABYTE = 1_000_000
-SHIPPED_FOLDERS = ("bitindex", "csrc", "tests", "bench", "docs")
+SHIPPED_FOLDERS = ("bitindex", "csrc", "tests", "bench", "docs", "fuzz")
 SHIPPED_FILES = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "LICENSE",
     "Makefile",
     "README.md",
+    "SECURITY.md",
     "pyproject.toml",
     "setup.py",
 )

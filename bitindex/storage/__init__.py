@@ -74,7 +74,8 @@ def save(obj: Storable, path: str | os.PathLike[str]) -> None:
     TypeError
         If `obj` cannot be saved, or `path` is neither str nor os.PathLike.
     OSError
-        If the file cannot be written; an existing file is then unchanged.
+        If the file cannot be written; an existing file is then unchanged. Where it is only the new
+        name that could not be synced to disk, the file is replaced, and a power cut may undo that.
 
     Notes
     -----

@@ -42,6 +42,13 @@ void check_rows(const std::vector<uint32_t>& rows, size_t n_rows, const char* wh
     refuse("its " + std::string(what) + " rows must ascend and be rows of it");
 }
 
+// They get new links with the next rows; twins that hang from them would be lost then.
+void check_pending(const StoredGraph& stored, size_t degree) {
+  for (const uint32_t row : stored.pending)
+    if (stored.links[row * degree] != Layer::kNone)
+      refuse("row " + std::to_string(row) + " is pending and has links");
+}
+
 // Walks over the twins of a row must end: the first link of each leads to its parent, which has
 // one link to it.
 void check_twins(const StoredGraph& stored, size_t degree) {
@@ -99,6 +106,7 @@ Graph restored(size_t m, size_t n_rows, const StoredGraph& stored,
   check_sizes(m, n_rows, stored);
   check_links(stored.links, stored.n_rows, 2 * m);
   check_rows(stored.pending, stored.n_rows, "pending");
+  check_pending(stored, 2 * m);
   check_rows(stored.twins, stored.n_rows, "twin");
   check_twins(stored, 2 * m);
   std::vector<Layer> layers;

@@ -1,0 +1,98 @@
+"""What do the checks of a file cost: time, and memory beside the file?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from common import random_codes, seconds_in_turns, spread
+from trust_cases import in_child
+
+import bitindex as bi
+from bitindex.index import INDEX_KINDS
+from bitindex.storage import reader_v1
+
+N_BITS = 256
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ivf": {"nprobe": 8},
+    "hnsw": {"m": 16, "ef_construction": 16},
+}
+
+
+class NoChecksum:
+    """A checksum that costs nothing and says nothing."""
+
+    def update(self, data: object) -> None: ...
+
+    def hexdigest(self) -> str:
+        return ""
+
+
+def load_times(path: Path, n_bytes: int, n_turns: int) -> dict[str, Any]:
+    """Time the ways to load a file of random codes that lies in the memory of the system."""
+    _save_random_codes(path, n_bytes)
+
+    def without_checksums() -> None:
+        with (
+            patch.object(reader_v1, "new_checksum", NoChecksum),
+            patch.object(reader_v1, "_check_content", lambda *_: None),
+        ):
+            bi.load(path)
+
+    contestants: dict[str, Callable[[], object]] = {
+        "read": lambda: bi.load(path),
+        "read without checksums": without_checksums,
+        "mapped": lambda: bi.load(path, mmap=True),
+        "mapped, verify=False": lambda: bi.load(path, mmap=True, verify=False),
+    }
+    seconds = seconds_in_turns(contestants, n_turns)
+    turns = zip(seconds["read"], seconds["read without checksums"], strict=True)
+    return {
+        "bytes": path.stat().st_size,
+        "seconds": {name: spread(runs) for name, runs in seconds.items()},
+        "share": spread([1 - without / read for read, without in turns]),
+    }
+
+
+def memory_rows(path: Path, n_rows: int) -> Iterator[dict[str, Any]]:
+    """Yield how much memory it takes to load a file of each kind; ids in order, and shuffled."""
+    _save_random_codes(path, 1)
+    bi.load(path)  # imports what loading needs
+    for kind in INDEX_KINDS:
+        for shuffled in (False, True):
+
+            def save(kind: str = kind, shuffled: bool = shuffled) -> int:
+                rng = np.random.default_rng(0)
+                index = INDEX_KINDS[kind](N_BITS, **OPTIONS.get(kind, {}))
+                (codes,) = random_codes(rng, n_rows, N_BITS, chunk=n_rows)
+                index.add(codes, rng.permutation(n_rows) if shuffled else None)
+                index.save(path)
+                return path.stat().st_size
+
+            row = {"kind": kind, "shuffled": shuffled, "bytes": in_child(save)}
+            yield row | {"peak": in_child(lambda: _peak_of(lambda: bi.load(path)))}
+
+
+def _save_random_codes(path: Path, n_bytes: int) -> None:
+    index = bi.FlatIndex(N_BITS)
+    n_codes = n_bytes // (N_BITS // 8)
+    for codes in random_codes(np.random.default_rng(0), n_codes, N_BITS):
+        index.add(codes)
+    index.save(path)
+
+
+def _peak_of(call: Callable[[], object]) -> int:
+    """Return how many bytes the memory of this process grows by at most."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the peak so far
+    before = _high_water()
+    call()
+    return _high_water() - before
+
+
+def _high_water() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return 1024 * int(line.split()[1])
