@@ -153,6 +153,7 @@ def test_a_child_sees_what_its_parent_writes_and_outlives_it(run_forks):
         "        assert_holds(collection, model)\n"
         "        os.write(from_child, b'x')\n"
         "    os._exit(0)\n"
+        "os.close(from_child)\n"
         "for number in range(5):\n"
         "    if number == 2:\n"
         "        collection.close()\n"
@@ -160,7 +161,7 @@ def test_a_child_sees_what_its_parent_writes_and_outlives_it(run_forks):
         "    collection.add([number], embeddings([10 + number]))\n"
         "    if number == 3: collection.compact()\n"
         "    os.write(from_parent, b'x')\n"
-        "    os.read(to_parent, 1)\n"
+        "    assert os.read(to_parent, 1) == b'x'\n"
         "assert os.waitpid(pid, 0)[1] == 0\n"
     )
 

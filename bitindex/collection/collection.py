@@ -90,7 +90,8 @@ class Collection(StoredDocuments):
     ...     hits = collection.search(data.query_embeddings[38], k=2, where={"words": {"$lt": 300}})
     >>> for hit in hits[0]:
     ...     print(f"{hit.score:.3f}", hit.text)
-    0.759  Role of birthweight in the etiology of breast cancer.
+    0.759 Role of birthweight in the etiology of breast cancer.
+    0.663 Breast cancer and obesity: an update.
     >>> directory.cleanup()
     """
 
