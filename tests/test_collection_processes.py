@@ -182,6 +182,26 @@ def test_forks_wait_for_running_calls(run_forks):
     )
 
 
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "TimeoutError"])
+def test_ctrl_c_stops_the_database(run_forks, error):
+    run_forks(
+        "import signal\n"
+        "def stop(*_):\n"
+        f"    raise {error}\n"
+        "signal.signal(signal.SIGALRM, stop)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.1)\n"
+        "endless = 'WITH RECURSIVE n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n) '\n"
+        "try:\n"
+        "    with collection._truth.change() as change:\n"
+        "        change.delete([0])\n"
+        "        change._connection.execute(endless + 'SELECT count(*) FROM n')\n"
+        f"except {error}: pass\n"
+        "else: raise AssertionError('it has ended')\n"
+        "assert_holds(collection, MODEL)\n"
+        "assert collection.check() == []\n"
+    )
+
+
 def test_a_reader_outlives_its_writer(path):
     with bi.Collection.create(path, empty_index()) as collection:
         collection.add(["a"], embeddings([0]))
