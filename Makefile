@@ -42,7 +42,8 @@ SANITIZERS := address,undefined
 SANITIZED := build/sanitized
 # Tests that run little of the compiled core. That Ctrl-C acts within a second is a promise of the build
 # that users get, so those tests stay out too; and one order of bits takes the same paths as the other.
-UNSANITIZED := cli cli_tune datasets docstrings packaging readme recurrent_training sampling tuning
+UNSANITIZED := cli cli_tune collection collection_files collection_filters collection_model \
+  collection_processes datasets docstrings packaging readme recurrent_training sampling tuning
 SANITIZER_RUNTIME = $$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)
 
 sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -129,6 +130,10 @@ bench-mih: $(VENV)/.with-bench ## compare MIHIndex with a scan and faiss's Multi
 # FINGERPRINTS as for bench.
 bench-bitbound: $(VENV)/.with-bench ## compare rows by popcount with a plain scan and FPSim2
 	$(BIN)/python bench/bitbound.py $(if $(FINGERPRINTS),--fingerprints "$(FINGERPRINTS)")
+
+# COLLECTION="...": options of bench/collection.py, such as --directory DIR on the disk to measure.
+bench-collection: $(VENV)/.with-bench ## measure what a Collection costs over the bare index
+	$(BIN)/python bench/collection.py $(COLLECTION)
 
 # BEBR="...": files that the paired tasks need, and other options of bench/bebr.py. PyTorch is that of
 # the extra `test`, which is pinned.

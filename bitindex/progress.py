@@ -25,7 +25,7 @@ class HiddenBar:
     def update(self, n: int) -> None:
         """Count n units."""
 
-    def set_postfix(self, **_: object) -> None:
+    def set_postfix(self, *_: object, **__: object) -> None:
         """Tell of figures."""
 
     def set_postfix_str(self, _: str) -> None:

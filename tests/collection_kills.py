@@ -21,7 +21,7 @@ from pathlib import Path
 from collection_model import assert_holds, embeddings, empty_index
 
 import bitindex as bi
-from bitindex.collection import collection as collection_module
+from bitindex.collection import written_documents
 
 MOST_SECONDS = 0.25
 KILLS_PER_COLLECTION = 50
@@ -46,7 +46,7 @@ def change(number, model):
 def write_for_ever(path, first, model, pipe):
     """Make changes, and acknowledge each by a byte."""
     # So small that images are written, and pages go from the log into the database, now and then.
-    collection_module._CHANGES_BEFORE_IMAGE = 20
+    written_documents._CHANGES_BEFORE_IMAGE = 20
     collection = bi.Collection.open(path)
     number = first
     while True:

@@ -221,6 +221,24 @@ def test_verify_reports_damage(index_file: Path, capsys: pytest.CaptureFixture[s
     assert "is damaged" in captured.err
 
 
+def test_verify_checks_a_collection(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "documents"
+    X = np.random.default_rng(0).standard_normal((20, 32), dtype=np.float32)
+    with bi.Collection.create(path, bi.SignBinarizer().fit(X)) as collection:
+        collection.add(range(20), X)
+    assert main(["verify", str(path)]) == 0
+    intact, _, *fields = capsys.readouterr().out.splitlines()
+    assert intact == f"{path}: intact"
+    assert [line.split()[0] for line in fields] == ["class", "documents", "bytes"]
+    assert fields[1].split()[1] == "20"
+    image = path / "index.bitx"
+    image.write_bytes(image.read_bytes()[:-1])
+    assert main(["verify", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"bitindex verify: error: {path}: the image of the index is damaged, ")
+    assert error.count("\n") == 1
+
+
 def test_verify_reports_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "none.bitx"
     assert main(["verify", str(path)]) == 1

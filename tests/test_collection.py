@@ -8,8 +8,7 @@ import pytest
 from collection_model import N_DIMS, assert_holds, embeddings, empty_index
 
 import bitindex as bi
-from bitindex.collection import Document, schema
-from bitindex.collection import collection as collection_module
+from bitindex.collection import Document, schema, written_documents
 
 
 @pytest.fixture
@@ -375,7 +374,7 @@ def test_an_image_of_another_history_is_passed_over(collection, path, tmp_path):
 
 
 def test_images_are_written_now_and_then(path, monkeypatch):
-    monkeypatch.setattr(collection_module, "_CHANGES_BEFORE_IMAGE", 10)
+    monkeypatch.setattr(written_documents, "_CHANGES_BEFORE_IMAGE", 10)
     image = path / "index.bitx"
     with bi.Collection.create(path, empty_index()) as collection:
         collection.add(range(10), embeddings(range(10)))

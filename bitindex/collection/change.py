@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from bitindex.collection.documents import DocumentId
+from bitindex.collection.seals import code_seal, document_seal, state_seal
 from bitindex.collection.snapshot import Position, Snapshot
 
 _ROWS_AT_ONCE = 10_000  # Ctrl-C acts between two of these
@@ -31,12 +32,18 @@ class Change(Snapshot):
         """Add documents, whose ids are not there, under new row numbers."""
         rows = range(self._next_row, self._next_row + len(ids))
         self._run_many(
-            "INSERT INTO documents (row, id, metadata) VALUES (?, ?, ?)",
-            zip(rows, ids, metadata, strict=True),
+            "INSERT INTO documents (row, id, metadata, seal) VALUES (?, ?, ?, ?)",
+            (
+                (row, name, fields, document_seal(row, name, fields, text))
+                for row, name, fields, text in zip(rows, ids, metadata, texts, strict=True)
+            ),
         )
         self._run_many(
-            "INSERT INTO contents (row, code, text) VALUES (?, ?, ?)",
-            zip(rows, codes, texts, strict=True),
+            "INSERT INTO contents (row, code, seal, text) VALUES (?, ?, ?, ?)",
+            (
+                (row, code, code_seal(row, code), text)
+                for row, code, text in zip(rows, codes, texts, strict=True)
+            ),
         )
         self._next_row += len(ids)
         self.n_documents += len(ids)
@@ -53,10 +60,7 @@ class Change(Snapshot):
 
     def write_counts(self) -> None:
         """Count as a change what came before."""
-        self._connection.execute(
-            "UPDATE state SET change = ?, next_row = ?, n_documents = ?",
-            [self._number, self._next_row, self.n_documents],
-        )
+        self._write_state(self._number, self._next_row, self.n_documents, self.forgotten)
 
     def add_image(self, name: str, position: Position) -> None:
         """Note which state an image of the index holds that is about to be written."""
@@ -66,15 +70,20 @@ class Change(Snapshot):
         """Keep only these images, and the deletions since the oldest of them."""
         marks = ", ".join("?" * len(names))
         self._connection.execute(f"DELETE FROM images WHERE name NOT IN ({marks})", names)
-        self._connection.execute("UPDATE state SET forgotten = (SELECT min(change) FROM images)")
-        self._connection.execute(
-            "DELETE FROM deletions WHERE change <= (SELECT forgotten FROM state)"
-        )
+        (oldest,) = self._connection.execute("SELECT min(change) FROM images").fetchone()
+        self._connection.execute("DELETE FROM deletions WHERE change <= ?", [oldest])
+        self._write_state(*self.position, self.n_documents, oldest)
 
     def add_field_index(self, expression: str) -> None:
         """Make an index over the values of an expression, unless it is there."""
         name = f"values of {expression}".replace('"', '""')
         self._connection.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON documents ({expression})')
+
+    def _write_state(self, *numbers: int) -> None:
+        self._connection.execute(
+            "UPDATE state SET change = ?, next_row = ?, n_documents = ?, forgotten = ?, seal = ?",
+            [*numbers, state_seal(*numbers)],
+        )
 
     def _run_many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
         for batch in _batches(parameters):

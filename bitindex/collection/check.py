@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from bitindex.collection.image import read_image
 from bitindex.collection.live_index import LiveIndex
+from bitindex.collection.row_layout import RowLayout
 from bitindex.collection.snapshot import Snapshot
 from bitindex.collection.truth import Truth
+from bitindex.embedding_index import EmbeddingIndex
 from bitindex.storage import FileFormatError
 
-# What must be 0 in the database, and what it means if it is not.
-_MISTAKES = (
-    ("SELECT count(*) - (SELECT n_documents FROM state) FROM documents", "documents too many"),
-    (
-        "SELECT count(*) FROM documents WHERE row NOT IN (SELECT row FROM contents)",
-        "documents without a code",
-    ),
-    (
-        "SELECT count(*) FROM contents WHERE row NOT IN (SELECT row FROM documents)",
-        "codes without a document",
-    ),
-    (
-        "SELECT count(*) FROM documents, state WHERE row NOT BETWEEN 0 AND next_row - 1",
-        "documents with an impossible row",
-    ),
-    ("SELECT count(*) FROM documents WHERE NOT json_valid(metadata)", "documents without metadata"),
-)
+_DOCUMENTS_AT_ONCE = 10_000
+_FIRST_ROW = -(2**63)  # that a database can have; ours begin at 0
 
 
 def problems_of(image: Path, truth: Truth, live: LiveIndex) -> list[str]:
     """Return what is wrong with the files of a collection."""
-    problems = _damage(truth) or _mistakes(truth)
-    if not problems:
-        problems = _differences(truth, live)
+    problems = [*_damage(truth), *_differences(truth, live)]
     try:
         read_image(image)
     except FileNotFoundError:
@@ -51,37 +37,53 @@ def _damage(truth: Truth) -> list[str]:
     return [] if found == ["ok"] else [f"the database is damaged: {line}" for line in found]
 
 
-def _mistakes(truth: Truth) -> list[str]:
-    with truth.connection() as connection:
-        connection.execute("BEGIN")
-        counts = [(*connection.execute(sql).fetchone(), what) for sql, what in _MISTAKES]
-        connection.execute("COMMIT")
-    return [f"there are {count} {what}" for count, what in counts if count != 0]
-
-
 def _differences(truth: Truth, live: LiveIndex) -> list[str]:
-    while True:
+    problems: list[str] = []
+    try:
         with truth.snapshot() as snapshot:
-            try:
-                with live.at(snapshot) as index:
-                    if index is not None:
-                        return _differences_at(snapshot, live)
-            except OSError as error:
-                return [str(error)]
-
-
-def _differences_at(snapshot: Snapshot, live: LiveIndex) -> list[str]:
-    problems = []
-    if len(live.index) != snapshot.n_documents:
-        problems.append(
-            f"the index has {len(live.index)} codes for {snapshot.n_documents} documents"
-        )
-    for rows, stored in snapshot.codes_from(0):
-        try:
-            codes, indexed = live.layout.split(stored)["codes"], live.index.get(rows)
-        except (KeyError, ValueError) as error:
-            problems.append(f"the codes of rows {rows[0]} to {rows[-1]} are damaged: {error}")
-            continue
-        wrong = rows[np.any(codes != indexed, axis=1)]
-        problems += [f"row {row} has another code in the index" for row in wrong[:10]]
+            # One by one, so that those before an error are told too.
+            problems.extend(_wrong_numbers(snapshot))
+        problems.extend(_wrong_codes(truth, live))
+    except OSError as error:
+        problems.append(f"the database is damaged: {error.strerror}")
     return problems
+
+
+def _wrong_numbers(snapshot: Snapshot) -> Iterator[str]:
+    """Read all documents, and yield what is wrong with their number and rows."""
+    n_documents, first = 0, _FIRST_ROW
+    while found := snapshot.ids_from(first, _DOCUMENTS_AT_ONCE):
+        snapshot.documents([row for row, _ in found])
+        n_documents += len(found)
+        first = found[-1][0] + 1
+    if n_documents != snapshot.n_documents:
+        yield f"there are {n_documents} documents instead of {snapshot.n_documents}"
+    if first > snapshot.position.next_row:
+        yield f"row {first - 1} comes after the last one"
+
+
+def _wrong_codes(truth: Truth, live: LiveIndex) -> Iterator[str]:
+    """Compare all codes with those of the index."""
+    while True:
+        with truth.snapshot() as snapshot, live.at(snapshot) as index:
+            if index is not None:
+                yield from _wrong_codes_of(index, live.layout, snapshot)
+                return
+
+
+def _wrong_codes_of(index: EmbeddingIndex, layout: RowLayout, snapshot: Snapshot) -> Iterator[str]:
+    n_codes = 0
+    for rows, stored in snapshot.codes_from(_FIRST_ROW):
+        n_codes += len(rows)
+        try:
+            codes, indexed = layout.split(stored)["codes"], index.get(rows)
+        except (KeyError, ValueError) as error:
+            yield f"the codes of rows {rows[0]} to {rows[-1]} are damaged: {error}"
+            continue
+        for row in rows[np.any(codes != indexed, axis=1)]:
+            yield f"row {row} has another code in the index"
+    if not n_codes == snapshot.n_documents == len(index):
+        yield (
+            f"there are {snapshot.n_documents} documents, {n_codes} codes, and {len(index)} "
+            "of them in the index"
+        )

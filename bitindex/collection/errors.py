@@ -24,6 +24,8 @@ def file_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DataError as error:
         raise ValueError(f"a text or its metadata is too long for a database: {error}") from error
+    except UnicodeDecodeError as error:  # in a message about a damaged file
+        raise OSError(errno.EIO, "database is damaged", str(path)) from error
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.ProgrammingError):
             raise

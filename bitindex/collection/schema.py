@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bitindex.collection.errors import file_errors
+from bitindex.collection.seals import state_seal
 
 # "BIXC", so that a database of another program is not taken for one of ours.
 APPLICATION_ID = 0x42495843
@@ -22,16 +23,19 @@ CREATE TABLE state (
     change INTEGER NOT NULL,       -- how many transactions have changed documents
     next_row INTEGER NOT NULL,
     n_documents INTEGER NOT NULL,
-    forgotten INTEGER NOT NULL     -- deletions up to this change are not listed any more
+    forgotten INTEGER NOT NULL,    -- deletions up to this change are not listed any more
+    seal BLOB NOT NULL
 );
 CREATE TABLE documents (
     row INTEGER PRIMARY KEY,
     id NOT NULL UNIQUE,            -- TEXT or INTEGER, as it came
-    metadata TEXT NOT NULL         -- a JSON object
+    metadata TEXT NOT NULL,        -- a JSON object
+    seal BLOB NOT NULL             -- of the text, too
 );
 CREATE TABLE contents (
     row INTEGER PRIMARY KEY,
     code BLOB NOT NULL,            -- the code, its factors and the vector for rescoring
+    seal BLOB NOT NULL,            -- of the code
     text TEXT
 );
 CREATE TABLE deletions (
@@ -45,7 +49,6 @@ CREATE TABLE images (              -- of which state an image of the index is, b
     next_row INTEGER NOT NULL
 );
 CREATE TABLE recipe (stored BLOB NOT NULL);  -- the index without rows, as a .bitx file
-INSERT INTO state VALUES (0, 0, 0, 0);
 """
 
 _CACHE_KIBIBYTES = 64 << 10
@@ -59,6 +62,8 @@ def create_database(path: Path, recipe: bytes) -> None:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         connection.executescript(f"BEGIN; {_TABLES}")
+        start = (0, 0, 0, 0)
+        connection.execute("INSERT INTO state VALUES (?, ?, ?, ?, ?)", [*start, state_seal(*start)])
         connection.execute("INSERT INTO recipe VALUES (?)", [recipe])
         connection.execute("COMMIT")
 

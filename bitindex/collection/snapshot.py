@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bitindex.collection.documents import Document, DocumentId
 from bitindex.collection.metadata import metadata_fields
+from bitindex.collection.seals import code_seal, document_seal, state_seal
 from bitindex.collection.where import Condition
 
 Rows = npt.NDArray[np.int64]
@@ -40,12 +41,11 @@ class Snapshot:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         state = connection.execute(
-            "SELECT change, next_row, n_documents, forgotten FROM state"
+            "SELECT change, next_row, n_documents, forgotten, seal FROM state"
         ).fetchone()
-        if state is None:
-            raise sqlite3.DatabaseError("the state of the documents is missing")
-        change, next_row, n_documents, self.forgotten = state
-        self.n_documents = int(n_documents)
+        if state is None or state_seal(*state[:-1]) != state[-1]:
+            raise sqlite3.DatabaseError("the state of the documents is damaged")
+        change, next_row, self.n_documents, self.forgotten = map(int, state[:-1])
         self.position = Position(change, next_row)
 
     def recipe(self) -> bytes:
@@ -70,10 +70,13 @@ class Snapshot:
     def codes_from(self, first: int) -> Iterator[tuple[Rows, list[bytes]]]:
         """Yield rows from a number on and their codes, some at a time."""
         cursor = self._connection.execute(
-            "SELECT row, code FROM contents WHERE row >= ? ORDER BY row", [first]
+            "SELECT row, code, seal FROM contents WHERE row >= ? ORDER BY row", [first]
         )
         while found := cursor.fetchmany(_ROWS_AT_ONCE):
-            yield np.array([row for row, _ in found], np.int64), [code for _, code in found]
+            for row, code, seal in found:
+                if not isinstance(code, bytes) or code_seal(row, code) != seal:
+                    raise sqlite3.DatabaseError(f"the code of row {row} is damaged")
+            yield np.array([row for row, *_ in found], np.int64), [code for _, code, _ in found]
 
     def deleted_since(self, change: int) -> Rows:
         """Return the rows that have gone since then."""
@@ -103,17 +106,23 @@ class Snapshot:
         return dict(found.fetchall())
 
     def documents(self, rows: Sequence[int]) -> dict[int, Document]:
-        """Return the documents of rows that are there."""
+        """Return the documents of rows, all of which must be there."""
         found = self._connection.execute(
-            "SELECT documents.row, documents.id, text, metadata FROM json_each(?) AS asked "
+            "SELECT documents.row, documents.id, metadata, text, documents.seal "
+            "FROM json_each(?) AS asked "
             "CROSS JOIN documents ON documents.row = asked.value "
             "CROSS JOIN contents ON contents.row = asked.value",
             [json.dumps(rows)],
         )
-        return {
-            row: Document(name, text, metadata_fields(metadata))
-            for row, name, text, metadata in found
-        }
+        documents = {}
+        for row, name, metadata, text, seal in found:
+            if document_seal(row, name, metadata, text) != seal:
+                raise sqlite3.DatabaseError(f"document {name!r} is damaged")
+            documents[row] = Document(name, text, metadata_fields(metadata))
+        if len(documents) < len(rows):
+            missing = next(row for row in rows if row not in documents)
+            raise sqlite3.DatabaseError(f"the document of row {missing} is missing")
+        return documents
 
     def ids_from(self, first: int, n: int) -> list[tuple[int, DocumentId]]:
         """Return rows from a number on with their ids, n of them at most."""

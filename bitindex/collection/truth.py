@@ -10,6 +10,7 @@ from pathlib import Path
 from bitindex.collection.change import Change
 from bitindex.collection.connections import Connections
 from bitindex.collection.errors import file_errors
+from bitindex.collection.interrupts import interruptible
 from bitindex.collection.schema import open_database
 from bitindex.collection.snapshot import Snapshot
 
@@ -31,7 +32,11 @@ class Truth:
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection without a transaction."""
-        with self._connections.lent() as connection, file_errors(self.path):
+        with (
+            self._connections.lent() as connection,
+            file_errors(self.path),
+            interruptible(connection),
+        ):
             yield connection
 
     @contextmanager

@@ -163,7 +163,7 @@ def _compared(sign: str, value: str | int | float, path: Path) -> Condition:
 
 
 def _float(value: float) -> Condition:
-    # Read by SQLite, as those in metadata are: it may miss the nearest number by its last bit.
+    # Read by SQLite, as those in metadata are: it does not promise to read the nearest number.
     return Condition("json_extract(?, '$')", (json.dumps(value),))
 
 
