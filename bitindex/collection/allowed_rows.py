@@ -30,7 +30,7 @@ class AllowedRows:
 
     def of(self, condition: Condition, snapshot: Snapshot) -> AllowedFilter:
         """Return the rows of a snapshot that meet a condition; others may be among them."""
-        with self._lock:
+        with self._lock.lock:
             n_seen, allowed = self._kept.get(condition, (0, np.empty(0, np.int64)))
         n_rows = snapshot.position.next_row
         if n_seen >= n_rows:
@@ -40,7 +40,7 @@ class AllowedRows:
         if len(found) * _BYTES_PER_LISTED_ROW > n_rows:
             allowed = np.zeros(n_rows, np.bool_)
             allowed[found] = True
-        with self._lock:
+        with self._lock.lock:
             self._kept.pop(condition, None)
             self._kept[condition] = n_rows, allowed
             if len(self._kept) > _KEPT_CONDITIONS:

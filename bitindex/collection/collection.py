@@ -154,7 +154,7 @@ class Collection(WrittenDocuments):
             If the collection is read-only.
         """
         self._check_writer()
-        with self._writing:
+        with self._writing.lock:
             with self._truth.snapshot() as snapshot:
                 self._live.save(snapshot)
             with self._truth.connection() as connection:

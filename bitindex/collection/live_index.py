@@ -80,7 +80,7 @@ class LiveIndex:
         """Bring the index to the state of a snapshot, unless it is there or further."""
         if self._position is not None and self._position.change >= snapshot.position.change:
             return
-        with self._updating:
+        with self._updating.lock:
             position = self._position
             if position is None or position.change < snapshot.forgotten:
                 self._load()
@@ -94,7 +94,7 @@ class LiveIndex:
     def save(self, snapshot: Snapshot) -> None:
         """Write an image of the state of a snapshot, or a later one."""
         self.catch_up(snapshot)
-        with self._updating:
+        with self._updating.lock:
             position = self._position
             if position is None:
                 return

@@ -39,7 +39,7 @@ class WrittenDocuments(StoredDocuments):
         if self._writer is None or not self._writer.is_mine():
             super().close()
             return
-        with self._writing:
+        with self._writing.lock:
             if not self._truth.closed:
                 with suppress(OSError):  # it costs time at the next opening, no more
                     self._save_image_after(0, _SHARE_AT_CLOSE)
@@ -129,7 +129,7 @@ class WrittenDocuments(StoredDocuments):
         """
         self._check_writer()
         gone = as_document_ids(ids)
-        with self._writing:
+        with self._writing.lock:
             with self._truth.change() as change:
                 rows = list(change.rows_of(gone).values())
                 if rows:
@@ -162,7 +162,7 @@ class WrittenDocuments(StoredDocuments):
         if not field or not all(isinstance(name, str) for name in field):
             raise TypeError(f"a field must be one or more str, got {field!r}")
         path = tuple(as_text(name, "the name of a field") for name in field)
-        with self._writing, self._truth.change() as change:
+        with self._writing.lock, self._truth.change() as change:
             change.add_field_index(field_value(path))
 
     def _write(
@@ -185,7 +185,7 @@ class WrittenDocuments(StoredDocuments):
             )
         if not new_ids:
             return
-        with self._writing:
+        with self._writing.lock:
             with self._truth.change() as change:
                 taken = change.rows_of(new_ids)
                 if taken and not replace:

@@ -24,12 +24,12 @@ void ListIndex::put_in_order() {
   groups_ = std::move(ordered);
 }
 
-void ListIndex::compact() {
+void ListIndex::compact(bool (*poll)()) {
   {
     const auto guard = lock().write();
     if (groups_.n_loose() > 0) put_in_order();
   }
-  Index::compact();
+  Index::compact(poll);
 }
 
 std::vector<uint32_t> ListIndex::list_sizes() const {

@@ -8,12 +8,12 @@ namespace bitindex {
 
 class ListIndex : public Index {
  public:
-  void compact() override;
+  void compact(bool (*poll)()) override;
 
  protected:
   explicit ListIndex(const IndexLayout& layout, RowGroups groups = RowGroups());
 
-  void rows_moved(const std::vector<uint32_t>& kept) override { groups_.keep(kept); }
+  void rows_moved(const std::vector<uint32_t>& kept, Cancel&) override { groups_.keep(kept); }
   void put_in_order_if_loose();
   // How many rows each list has, of a compacted index.
   std::vector<uint32_t> list_sizes() const;
