@@ -112,7 +112,7 @@ def write_faiss(index: PackedIndex, path: str | os.PathLike[str]) -> None:
     if index.metric != "hamming":
         raise ValueError(f"faiss has metric='hamming' only for codes, got {index.metric!r}")
     name = path_text(path)
-    with index._write_lock, replace_file(name) as file:
+    with index._write_lock.lock, replace_file(name) as file:
         for part in _parts(index):
             for chunk in _chunks(part):
                 write_all(file, chunk)
