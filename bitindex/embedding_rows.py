@@ -51,10 +51,7 @@ class EmbeddingRows(RowIndex[VersionedRows]):
         if not self._residuals:
             return VersionedRows(self._new_version(self._first_binarizer))
         if self._lists is None:
-            raise ValueError(
-                "residuals=True needs fit(X) first, which learns centroids and fits the binarizer "
-                "on what is left of rows without them"
-            )
+            raise ValueError("residuals=True needs fit(X) first, which learns the centroids")
         return VersionedRows(EmbeddingVersion.of_residuals(self._lists, self._rescore))
 
     def _new_version(self, binarizer: Binarizer) -> EmbeddingVersion:

@@ -28,8 +28,9 @@ CandidateLists rank_lists(const Scan& scan, const ListSimilarities& lists, size_
                 const float* values = lists.values + q * lists.n_lists;
                 for (size_t list = 0; list < lists.n_lists; ++list)
                   all[list] = {-values[list] * lists.factors[list], static_cast<uint32_t>(list)};
-                std::partial_sort(all.begin(), nth, all.end());
+                std::nth_element(all.begin(), nth, all.end());
                 ranked[q].assign(all.begin(), nth);
+                std::sort(ranked[q].begin(), ranked[q].end());
               }
             });
   return ranked;

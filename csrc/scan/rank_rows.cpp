@@ -41,8 +41,9 @@ class BitRanker {
     for (size_t i = 0; i < n; ++i)
       found.emplace_back(score_.key(q, counts_[positions_[i]], positions_[i]), positions_[i]);
     const auto kth = found.begin() + static_cast<std::ptrdiff_t>(std::min(k, n));
-    std::partial_sort(found.begin(), kth, found.end());
+    std::nth_element(found.begin(), kth, found.end());
     found.erase(kth, found.end());
+    std::sort(found.begin(), found.end());
     return found;
   }
 
