@@ -12,9 +12,9 @@ OURS = "bitindex"
 TARGET = 0.95
 
 
-def at_target(row: Row) -> Row | None:
+def at_target(row: Row, target: float = TARGET) -> Row | None:
     """Return the fastest point of a contestant that reaches the target, if one does."""
-    enough = [point for point in row["points"] if point["recall"] >= TARGET]
+    enough = [point for point in row["points"] if point["recall"] >= target]
     return max(enough, key=lambda point: float(point["rate"]["median"]), default=None)
 
 

@@ -9,6 +9,7 @@ from end_to_end_front import OURS, TARGET, at_target, on_front, ours_beside
 from sections import machine_text, markdown_table, peer_versions
 
 Row = dict[str, Any]
+OTHER_TARGETS = (0.8, 0.85, 0.9, 0.95, 0.98, 0.99)
 
 
 def end_to_end_section(document: Row) -> str:
@@ -23,6 +24,8 @@ def end_to_end_section(document: Row) -> str:
             _all(rows),
             "**Beside each peer**: the fastest of ours that takes no more bytes a vector.",
             _beside(rows),
+            "**The fastest at other recalls**, whatever its bytes.",
+            _at_other_recalls(rows),
             f"Queries a second of CPU time: medians of {turns} turns (range), ratios turn by turn. "
             f"Peers: {peer_versions(document)}.\n{machine_text(document)}",
         ]
@@ -60,3 +63,24 @@ def _beside(rows: list[Row]) -> str:
         bytes_of_both = (f"{ours['bytes'] / peer['bytes']:.2f}", ratio_text(ratio, 2))
         lines.append((f"{peer['owner']} {peer['name']}", ours["name"], *bytes_of_both))
     return markdown_table(("peer", "ours", "bytes, of the peer's", "times as fast"), lines)
+
+
+def _at_other_recalls(rows: list[Row]) -> str:
+    lines = []
+    for target in OTHER_TARGETS:
+        line = [f"{target}"]
+        for is_ours in (True, False):
+            found = [
+                (point["rate"]["median"], row["bytes"], row["name"])
+                for row in rows
+                for point in [at_target(row, target)]
+                if (row["owner"] == OURS) == is_ours and point is not None
+            ]
+            if not found:
+                line += ["", "", ""]
+                continue
+            rate, n_bytes, name = max(found)
+            line += [name, f"{n_bytes:,.0f}", f"{rate:,.0f}"]
+        lines.append(line)
+    of_each = ("bytes", "queries/s at once")
+    return markdown_table(("recall@10", "ours", *of_each, "peer", *of_each), lines)

@@ -11,4 +11,5 @@ def row_dots(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDAr
 
     Not a matrix product: its last bits depend on where a row stands, and equal rows must tie.
     """
-    return np.asarray(np.einsum("ij,ij->i", a, np.broadcast_to(b, a.shape), dtype=np.float64))
+    other = b if b.ndim == 2 else np.broadcast_to(b, a.shape)  # which takes longer than one query
+    return np.asarray(np.einsum("ij,ij->i", a, other, dtype=np.float64))

@@ -75,8 +75,7 @@ def _read_sizes(
         sizes = _spread(reader.vector("<u8", None, "the sizes of lists"), n_centroids)
     else:
         raise ValueError(f"sizes of lists must be 'full' or 'sprs', got {form.decode('latin-1')!r}")
-    # Each is compared first, so that no sum of them goes beyond 64 bits.
-    if (sizes > header.n).any() or sum(sizes.tolist()) != header.n:
+    if sum(sizes.tolist()) != header.n:  # as integers of Python, which do not overflow
         raise ValueError(f"the lists must hold {header.n:,} codes in all")
     return sizes[:n_centroids]
 
