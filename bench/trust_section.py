@@ -65,7 +65,8 @@ def call_table(rows: Sequence[Row]) -> str:
     lines = [(f"`{row['call']}`", row["outcome"], f"{row['n']:,}") for row in rows]
     return (
         "**Every call that writes**, made to fail with ENOSPC in turn, in a save over a file of "
-        "18 MB.\n\n" + markdown_table(("call", "what is left", "times"), lines)
+        "18 MB; the last two sync the directory.\n\n"
+        + markdown_table(("call", "what is left", "times"), lines)
     )
 
 
