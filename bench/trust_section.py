@@ -87,8 +87,8 @@ def load_table(results: Row) -> str:
     ]
     shares = ", ".join(f"{r['share']['median']:.0%} of {r['bytes'] / 1e9:.2f} GB" for r in results)
     return (
-        "**Time to load** codes of 256 bits from the system's cache; checksums take "
-        f"{shares} that are read.\n\n"
+        "**Time to load** codes of 256 bits from the system's cache. Of the processor's time "
+        f"checksums take {shares} that are read.\n\n"
         + markdown_table(("file", "milliseconds: median (least-most)"), lines)
     )
 
