@@ -44,7 +44,7 @@ SANITIZED := build/sanitized
 # that users get, so those tests stay out too; and one order of bits takes the same paths as the other.
 UNSANITIZED := before_or_after cli cli_tune collection collection_files collection_filters collection_model \
   collection_processes datasets docstrings interrupts memory offloading packaging readme recurrent_training \
-  sampling tuning
+  sampling trust tuning
 SANITIZER_RUNTIME = $$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)
 
 sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -77,7 +77,7 @@ fuzz-core: ## fuzz what files put into the compiled core, by libFuzzer
 	  echo "fuzz-core: skipped, $(CLANG) with libFuzzer is missing (Debian: apt-get install clang)"; \
 	fi
 
-fuzz: fuzz-core $(VENV)/.with-test ## fuzz files and sequences of calls too, for half an hour
+fuzz: fuzz-core $(VENV)/.with-test ## fuzz files and sequences of calls too
 	BITINDEX_FUZZ_EXAMPLES=5000 BITINDEX_MODEL_EXAMPLES=10000 \
 	  $(PYTEST) tests/test_storage_fuzz.py tests/test_contract_model.py
 

@@ -15,7 +15,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from common import write_results
 from trust_costs import load_times, memory_rows
-from trust_damage import damage_rows
+from trust_damage import damage_rows, quick_rows
 from trust_disk import call_rows, full_disk_row
 from trust_kills import kill_row
 from trust_section import results_name
@@ -34,8 +34,8 @@ def damage(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     subjects = all_subjects()
     check_kinds(subjects)
     if arguments.quick:
-        subjects = [subject for subject in subjects if subject.library == THIS_LIBRARY]
-    return list(damage_rows(subjects, folder, arguments.quick, arguments.random))
+        return list(quick_rows(subjects, folder))
+    return list(damage_rows(subjects, folder, arguments.random, arguments.of_peers))
 
 
 def full_disk(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument(
         "--random", type=int, default=10_000, metavar="N", help="bytes of large files"
     )
+    parser.add_argument("--of-peers", type=int, default=1_000, metavar="N", help="cases of peers")
     parser.add_argument("--kills", type=int, default=500, metavar="N")
     parser.add_argument("--turns", type=int, default=7, metavar="N")
     arguments = parser.parse_args()

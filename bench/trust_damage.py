@@ -59,27 +59,45 @@ class Damage:
         return facts | {"bytes": len(self.content), "cases": len(cases)} | counts
 
 
-def damage_rows(subjects: list[Subject], folder: Path, quick: bool, n_random: int) -> Iterator[Row]:
-    """Yield what came of every changed byte and cut of small files, and of some of large ones."""
+def damage_rows(
+    subjects: list[Subject], folder: Path, n_random: int, n_of_peers: int
+) -> Iterator[Row]:
+    """Yield what came of changed bytes and cuts of small files: all there are, but of peers some.
+
+    Of large files, one of each kind, `n_random` bytes are changed, or none.
+    """
     rng = np.random.default_rng(0)
-    large_ones = of_each_kind(subjects)
+    large_ones = of_each_kind(subjects) if n_random else []
     for subject in tqdm(subjects, desc="files", disable=None):
-        path = folder / "damaged"
-        small = Damage(subject, path, subject.small)
+        is_own = subject.library == THIS_LIBRARY
+        small = Damage(subject, folder / "damaged", subject.small)
         n_bytes = len(small.content)
-        step = QUICK_STEP if quick else 1 if n_bytes <= MOST_TRIED else STEP
         masks = rng.integers(1, 256, n_bytes).tolist()
-        all_bytes, some_bytes = range(0, n_bytes, step), range(0, n_bytes, 3 * step)
-        yield small.flip(all_bytes, masks, "a byte changed")
-        if subject.library == THIS_LIBRARY:
-            yield small.flip(some_bytes, masks, "a byte changed, mapped", mmap=True)
+        step = 1 if n_bytes <= MOST_TRIED else STEP
+        if not is_own:
+            step = max(step, n_bytes // n_of_peers)
+        yield small.flip(range(0, n_bytes, step), masks, "a byte changed")
+        if is_own:
+            some = range(0, n_bytes, 3 * step)
+            yield small.flip(some, masks, "a byte changed, mapped", mmap=True)
             unchecked = {"mmap": True, "verify": False}
-            yield small.flip(some_bytes, masks, "a byte changed, unverified", **unchecked)
-        if quick:
-            continue
-        yield small.cut(all_bytes, "cut")
+            yield small.flip(some, masks, "a byte changed, unverified", **unchecked)
+        yield small.cut(range(0, n_bytes, step), "cut")
         if subject in large_ones:
-            large = Damage(subject, path, LARGE)
-            positions = rng.integers(0, len(large.content), n_random).tolist()
+            large = Damage(subject, folder / "damaged", LARGE)
+            n_cases = n_random if is_own else n_of_peers
+            positions = rng.integers(0, len(large.content), n_cases).tolist()
             masks = rng.integers(1, 256, len(large.content)).tolist()
             yield large.flip(positions, masks, "a byte of a large file changed")
+
+
+def quick_rows(subjects: list[Subject], folder: Path) -> Iterator[Row]:
+    """Yield what came of a few changed bytes of this library's files."""
+    for subject in subjects:
+        if subject.library == THIS_LIBRARY:
+            small = Damage(subject, folder / "damaged", subject.small)
+            n_bytes = len(small.content)
+            positions, masks = range(0, n_bytes, QUICK_STEP), [255] * n_bytes
+            yield small.flip(positions, masks, "a byte changed")
+            unchecked = {"mmap": True, "verify": False}
+            yield small.flip(positions, masks, "a byte changed, unverified", **unchecked)

@@ -65,7 +65,8 @@ def call_table(rows: Sequence[Row]) -> str:
     lines = [(f"`{row['call']}`", row["outcome"], f"{row['n']:,}") for row in rows]
     return (
         "**Every call that writes**, made to fail with ENOSPC in turn, in a save over a file of "
-        "18 MB.\n\n" + markdown_table(("call", "what is left", "times"), lines)
+        "18 MB; the last two sync the directory.\n\n"
+        + markdown_table(("call", "what is left", "times"), lines)
     )
 
 
@@ -86,8 +87,8 @@ def load_table(results: Row) -> str:
     ]
     shares = ", ".join(f"{r['share']['median']:.0%} of {r['bytes'] / 1e9:.2f} GB" for r in results)
     return (
-        "**Time to load** codes of 256 bits from the system's cache; checksums take "
-        f"{shares} that are read.\n\n"
+        "**Time to load** codes of 256 bits from the system's cache. Of the processor's time "
+        f"checksums take {shares} that are read.\n\n"
         + markdown_table(("file", "milliseconds: median (least-most)"), lines)
     )
 

@@ -47,7 +47,10 @@ def remove_abandoned(directory: Path) -> None:
     """Remove temporary files whose writers were killed; others, and errors, are passed over."""
     if not HAS_LOCKS:
         return
-    for path in directory.glob(f"{PREFIX}*{SUFFIX}"):
+    found: list[Path] = []
+    with suppress(OSError):  # a directory that may be written and not be read
+        found += directory.glob(f"{PREFIX}*{SUFFIX}")
+    for path in found:
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:

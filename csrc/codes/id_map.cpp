@@ -58,6 +58,12 @@ void IdMap::reserve(const int64_t* ids, size_t n) {
 }
 
 void IdMap::append(const int64_t* ids, size_t n) noexcept {
+  if (ids == nullptr && !explicit_) {
+    // At once, so that to map a file takes no longer the larger it is.
+    n_rows_ += n;
+    next_id_ += static_cast<int64_t>(n);
+    return;
+  }
   for (size_t i = 0; i < n; ++i) {
     const int64_t id = ids == nullptr ? next_id_ : ids[i];
     if (explicit_) ids_.push_back(id);
