@@ -202,6 +202,25 @@ def test_ctrl_c_stops_the_database(run_forks, error):
     )
 
 
+def test_a_killed_child_leaves_progress_bars_to_others(run_forks):
+    """Those of tqdm share a lock with forked children."""
+    run_forks(
+        "import signal\n"
+        "from tqdm import tqdm\n"
+        "lock = tqdm.get_lock()\n"
+        "reading, writing = os.pipe()\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    lock.acquire()\n"
+        "    os.write(writing, b'x')\n"
+        "    signal.pause()\n"
+        "os.read(reading, 1)\n"
+        "os.kill(pid, signal.SIGKILL)\n"
+        "os.waitpid(pid, 0)\n"
+        "collection.add(['c'], embeddings([2]))\n"
+    )
+
+
 def test_a_reader_outlives_its_writer(path):
     with bi.Collection.create(path, empty_index()) as collection:
         collection.add(["a"], embeddings([0]))
