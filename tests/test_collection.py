@@ -38,9 +38,10 @@ def test_a_collection_outlives_the_process(path, run_python):
         "collection.add(['1'], embeddings([2]), [''])\n"
         "import os; os._exit(0)\n"
     )
-    with bi.Collection.open(path) as collection:
-        assert_holds(collection, MODEL)
-        assert collection.check() == []
+    for read_only in (True, False):  # either of them may be the first to read what was left
+        with bi.Collection.open(path, read_only) as collection:
+            assert_holds(collection, MODEL)
+            assert collection.check() == []
 
 
 def test_what_documents_are(collection, path):
