@@ -166,6 +166,36 @@ def test_a_child_sees_what_its_parent_writes_and_outlives_it(run_forks):
     )
 
 
+def test_processes_read_whole_states_beside_a_writer(run_forks):
+    """Each change replaces all documents, between images that come and go."""
+    run_forks(
+        "N_CHANGES = 40\n"
+        "def change(number):\n"
+        "    collection.upsert(range(15), embeddings(range(15)), metadata=[{'n': number}] * 15)\n"
+        "def read(opens_again):\n"
+        "    reader, last = bi.Collection.open(collection.path, read_only=True), 0\n"
+        "    while last < N_CHANGES:\n"
+        "        if opens_again:\n"
+        "            reader.close()\n"
+        "            reader = bi.Collection.open(collection.path, read_only=True)\n"
+        "        (hits,) = reader.search(embeddings([3]), k=50, where={'n': {'$gte': last}})\n"
+        "        numbers = {hit.metadata['n'] for hit in hits}\n"
+        "        assert len(hits) == 15 and len(numbers) == 1 and min(numbers) >= last\n"
+        "        last = min(numbers)\n"
+        "    os._exit(0)\n"
+        "collection.delete(['a', 'b'])\n"
+        "change(0)\n"
+        "children = []\n"
+        "for opens_again in (False, True):\n"
+        "    children.append(os.fork())\n"
+        "    if children[-1] == 0: read(opens_again)\n"
+        "for number in range(1, N_CHANGES + 1):\n"
+        "    change(number)\n"
+        "    if number % 5 == 0: collection.compact()\n"
+        "for child in children: assert os.waitpid(child, 0)[1] == 0\n"
+    )
+
+
 @pytest.mark.forks_beside_threads
 def test_forks_wait_for_running_calls(run_forks):
     run_forks(
@@ -199,6 +229,25 @@ def test_ctrl_c_stops_the_database(run_forks, error):
         "else: raise AssertionError('it has ended')\n"
         "assert_holds(collection, MODEL)\n"
         "assert collection.check() == []\n"
+    )
+
+
+def test_a_killed_child_leaves_progress_bars_to_others(run_forks):
+    """Those of tqdm share a lock with forked children."""
+    run_forks(
+        "import signal\n"
+        "from tqdm import tqdm\n"
+        "lock = tqdm.get_lock()\n"
+        "reading, writing = os.pipe()\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    lock.acquire()\n"
+        "    os.write(writing, b'x')\n"
+        "    signal.pause()\n"
+        "os.read(reading, 1)\n"
+        "os.kill(pid, signal.SIGKILL)\n"
+        "os.waitpid(pid, 0)\n"
+        "collection.add(['c'], embeddings([2]))\n"
     )
 
 

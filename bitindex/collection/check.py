@@ -16,7 +16,8 @@ from bitindex.embedding_index import EmbeddingIndex
 from bitindex.storage import FileFormatError
 
 _DOCUMENTS_AT_ONCE = 10_000
-_FIRST_ROW = -(2**63)  # that a database can have; ours begin at 0
+# That a database can have; ours begin at 0.
+_FIRST_ROW, _LAST_ROW = -(2**63), 2**63 - 1
 
 
 def problems_of(image: Path, truth: Truth, live: LiveIndex) -> list[str]:
@@ -51,15 +52,15 @@ def _differences(truth: Truth, live: LiveIndex) -> list[str]:
 
 def _wrong_numbers(snapshot: Snapshot) -> Iterator[str]:
     """Read all documents, and yield what is wrong with their number and rows."""
-    n_documents, first = 0, _FIRST_ROW
-    while found := snapshot.ids_from(first, _DOCUMENTS_AT_ONCE):
+    n_documents, rows = 0, range(_FIRST_ROW, _LAST_ROW)
+    while found := snapshot.ids_of(rows, _DOCUMENTS_AT_ONCE):
         snapshot.documents([row for row, _ in found])
         n_documents += len(found)
-        first = found[-1][0] + 1
+        rows = range(found[-1][0] + 1, _LAST_ROW)
     if n_documents != snapshot.n_documents:
         yield f"there are {n_documents} documents instead of {snapshot.n_documents}"
-    if first > snapshot.position.next_row:
-        yield f"row {first - 1} comes after the last one"
+    if rows.start > snapshot.position.next_row:
+        yield f"row {rows.start - 1} comes after the last one"
 
 
 def _wrong_codes(truth: Truth, live: LiveIndex) -> Iterator[str]:

@@ -77,12 +77,23 @@ def as_integer(number: int, what: str) -> int:
 def as_text(text: str, what: str) -> str:
     """Return a string that a database compares as Python does."""
     if "\0" in text:
-        raise ValueError(f"{what} must not contain the character U+0000, got {text!r}")
+        raise ValueError(f"{what} must not contain the character U+0000, got {_short(text)}")
+    return as_unicode(text, what)
+
+
+def as_unicode(text: str, what: str) -> str:
+    """Return a string that a database keeps."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{what} must be valid Unicode, got {text!r}: {error.reason}") from error
+        raise ValueError(
+            f"{what} must be valid Unicode, got {_short(text)}: {error.reason}"
+        ) from error
     return str(text)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 50 else f"{text[:47]}...")
 
 
 def as_texts(texts: object, n_rows: int) -> list[str | None]:
@@ -91,7 +102,7 @@ def as_texts(texts: object, n_rows: int) -> list[str | None]:
     for number, text in enumerate(values):
         if text is not None and not isinstance(text, str):
             raise TypeError(f"texts must be str or None, got {type(text).__name__} at {number}")
-    return [None if text is None else as_text(text, "a text") for text in values]
+    return [None if text is None else as_unicode(text, "a text") for text in values]
 
 
 def as_metadata(metadata: object, n_rows: int) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import math
 import re
 from typing import Any
 
-from bitindex.collection.documents import as_integer, as_text
+from bitindex.collection.documents import as_integer, as_text, as_unicode
 
 _MOST_LEVELS = 100  # SQLite, too, reads JSON up to some depth only
 
@@ -81,11 +81,7 @@ def _checked(value: object, path: tuple[str, ...]) -> Any:
 def _checked_name(name: object, path: tuple[str, ...]) -> str:
     if type(name) is not str:
         raise TypeError(f"names of fields must be str, got {type(name).__name__} at {_shown(path)}")
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"names of fields must be valid Unicode, got {name!r}") from error
-    return name
+    return as_unicode(name, "the name of a field")
 
 
 def _shown(path: tuple[str, ...]) -> str:

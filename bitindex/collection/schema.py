@@ -80,9 +80,8 @@ def open_database(path: Path, read_only: bool) -> sqlite3.Connection:
     Raises
     ------
     OSError
-        If the file is missing, damaged or unreadable.
-    ValueError
-        If it is no collection, or of a version that this program does not know.
+        If the file is missing, damaged or unreadable, no collection, or of a version that this
+        program does not know.
     """
     path.stat()  # Names what is missing.
     mode = "ro" if read_only else "rw"

@@ -15,7 +15,7 @@ def code_seal(row: int, code: bytes) -> bytes:
 
 
 def document_seal(row: int, id: DocumentId, metadata: str, text: str | None) -> bytes:
-    """Return the seal of a document; no part of it contains U+0000."""
+    """Return the seal of a document, of which only the text, the last part, may contain U+0000."""
     kind = "i" if isinstance(id, int) else "s"
     parts = f"{row}\0{kind}{id}\0{metadata}"
     return _seal((parts if text is None else f"{parts}\0{text}").encode())

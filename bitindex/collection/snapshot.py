@@ -124,10 +124,11 @@ class Snapshot:
             raise sqlite3.DatabaseError(f"the document of row {missing} is missing")
         return documents
 
-    def ids_from(self, first: int, n: int) -> list[tuple[int, DocumentId]]:
-        """Return rows from a number on with their ids, n of them at most."""
+    def ids_of(self, rows: range, n: int) -> list[tuple[int, DocumentId]]:
+        """Return the first rows of a range with their ids, n of them at most."""
         return self._connection.execute(
-            "SELECT row, id FROM documents WHERE row >= ? ORDER BY row LIMIT ?", [first, n]
+            "SELECT row, id FROM documents WHERE row >= ? AND row < ? ORDER BY row LIMIT ?",
+            [rows.start, rows.stop, n],
         ).fetchall()
 
     def _rows(self, sql: str, parameters: Sequence[str | int]) -> Rows:

@@ -70,7 +70,7 @@ class StoredDocuments:
         self.close()
 
     def close(self) -> None:
-        """Close the files; running calls finish first, and later ones are refused."""
+        """Close the files; calls that run finish, later ones are refused."""
         self._release()
 
     def __len__(self) -> int:
@@ -83,15 +83,15 @@ class StoredDocuments:
             return bool(snapshot.rows_of([asked]))
 
     def __iter__(self) -> Iterator[DocumentId]:
-        first = 0
-        while True:
+        # Up to where the documents end now, or whoever replaces them on the way would never end.
+        with self._truth.snapshot() as snapshot:
+            rows = range(snapshot.position.next_row)
+        while rows:
             with self._truth.snapshot() as snapshot:
-                found = snapshot.ids_from(first, _IDS_AT_ONCE)
-            if not found:
-                return
+                found = snapshot.ids_of(rows, _IDS_AT_ONCE)
             for _, name in found:
                 yield name
-            first = found[-1][0] + 1
+            rows = range(found[-1][0] + 1, rows.stop) if found else range(0)
 
     def count(self, where: Mapping[str, Any] | None = None) -> int:
         """Return how many documents there are that a filter allows.

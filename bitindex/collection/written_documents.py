@@ -35,7 +35,7 @@ class WrittenDocuments(StoredDocuments):
         self._writing = WriteLock()
 
     def close(self) -> None:
-        """Close the files; running calls finish first, and later ones are refused."""
+        """Close the files; calls that run finish, later ones are refused."""
         if self._writer is None or not self._writer.is_mine():
             super().close()
             return
