@@ -8,21 +8,23 @@ import weakref
 
 
 class WriteLock:
-    """A lock that a forked child finds open, since the thread that held it is not in the child."""
+    """A lock that a forked child finds open, since the thread that held it is not in the child.
+
+    Attributes
+    ----------
+    lock : threading.Lock
+        To be used in a ``with`` statement, and not by methods of this class: Python looks for
+        signals between their instructions, and Ctrl-C after the lock is taken and before the block
+        begins would leave it taken for ever.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         _locks.add(self)
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
 
     def open_in_child(self) -> None:
         """Start over; for a process with one thread."""
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
 
 _locks: weakref.WeakSet[WriteLock] = weakref.WeakSet()

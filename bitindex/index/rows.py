@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from os import PathLike
@@ -150,7 +151,7 @@ class RowIndex(ABC, Generic[RowsT]):
         TypeError, ValueError
             If the path is none, or the index cannot be saved.
         """
-        with self._write_lock:
+        with self._write_lock.lock:
             save(self, path)
 
     @abstractmethod
@@ -164,12 +165,12 @@ class RowIndex(ABC, Generic[RowsT]):
     ) -> Self:
         """Return the index that a file holds."""
 
-    def _writing(self) -> WriteLock:
+    def _writing(self) -> threading.Lock:
         if self._mapped:
             raise ValueError(
                 "the index is memory-mapped and cannot be changed; load it with mmap=False"
             )
-        return self._write_lock
+        return self._write_lock.lock
 
     def _add_rows(
         self, ids: object, columns: Mapping[str, npt.NDArray[Any]], **options: Any

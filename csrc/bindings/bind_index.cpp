@@ -244,8 +244,9 @@ void bind_index(py::module_& module) {
       .def(
           "remove",
           [](Index& index, const Ids& ids) {
+            const auto poll = poll_of_this_thread();
             const GilRelease no_gil;
-            return index.remove(ids.data(), static_cast<size_t>(ids.size()));
+            return index.remove(ids.data(), static_cast<size_t>(ids.size()), poll);
           },
           arg("ids").noconvert())
       .def("search", &search, arg("queries").noconvert(), arg("k"), arg("filter").noconvert(),
@@ -257,7 +258,12 @@ void bind_index(py::module_& module) {
            arg("constants").noconvert() = none, arg("k"), arg("n_candidates"),
            arg("vector_queries").noconvert(), arg("squared_l2"), arg("filter").noconvert(),
            arg("threads"), arg("effort") = 0)
-      .def("compact", &Index::compact, no_gil)
+      .def("compact",
+           [](Index& index) {
+             const auto poll = poll_of_this_thread();
+             const GilRelease no_gil;
+             index.compact(poll);
+           })
       .def("structure", [](const Index&) { return py::dict(); })
       .def("restore_structure", &refuse_structure, arg("arrays"))
       .def("columns", &columns)

@@ -161,6 +161,14 @@ std::vector<uint32_t> RowStore::live_rows() const {
   return rows;
 }
 
+std::vector<uint32_t> RowStore::removed_rows() const {
+  std::vector<uint32_t> rows;
+  rows.reserve(n_removed_);
+  for (size_t row = 0; row < n_rows(); ++row)
+    if (!is_live(row)) rows.push_back(static_cast<uint32_t>(row));
+  return rows;
+}
+
 std::vector<uint32_t> RowStore::compact() {
   std::vector<uint32_t> rows = live_rows();
   reserve(n_rows());

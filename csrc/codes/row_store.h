@@ -64,8 +64,9 @@ class RowStore {
   void reserve_marks();
   // Marks the rows with these ids as removed, and returns how many; unknown ids are passed over.
   size_t remove(size_t n, const int64_t* ids);
-  // The rows that were not removed, ascending.
+  // The rows that were not removed, ascending, and the others.
   std::vector<uint32_t> live_rows() const;
+  std::vector<uint32_t> removed_rows() const;
   // Whether so many rows are gone that the others should move together.
   bool is_sparse() const noexcept;
   // Drops removed rows, and returns those that were kept: row i was row kept[i] before.

@@ -87,16 +87,16 @@ void FlatIndex::put_in_order() {
   groups_ = std::move(ordered);
 }
 
-void FlatIndex::rows_moved(const std::vector<uint32_t>& kept) {
+void FlatIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel&) {
   if (groups_) groups_->keep(kept);
 }
 
-void FlatIndex::compact() {
+void FlatIndex::compact(bool (*poll)()) {
   {
     const auto guard = lock().write();
     if (groups_ && groups_->n_loose() > 0) put_in_order();
   }
-  Index::compact();
+  Index::compact(poll);
 }
 
 void FlatIndex::find_order() {

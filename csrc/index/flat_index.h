@@ -14,7 +14,7 @@ class FlatIndex : public Index {
   // std::invalid_argument where the metric does not depend on popcounts.
   FlatIndex(const IndexLayout& layout, bool by_popcount);
 
-  void compact() override;
+  void compact(bool (*poll)()) override;
   // After loading: takes the rows of a file for ordered as far as they are.
   void find_order();
 
@@ -23,7 +23,7 @@ class FlatIndex : public Index {
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
   void rows_written(const RowsWritten& written, Cancel& cancel) override;
-  void rows_moved(const std::vector<uint32_t>& kept) override;
+  void rows_moved(const std::vector<uint32_t>& kept, Cancel& cancel) override;
   size_t structure_bytes() const override;
 
  private:

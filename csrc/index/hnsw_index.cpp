@@ -68,14 +68,14 @@ void HNSWIndex::rows_written(const RowsWritten& written, Cancel& cancel) {
   link_rows(cancel);
 }
 
-void HNSWIndex::unlink_rows(const std::vector<uint32_t>& replaced, Cancel& cancel) {
+void HNSWIndex::unlink_rows(const std::vector<uint32_t>& rows, Cancel& cancel) {
   try {
-    std::vector<uint32_t> rows;
-    for (const uint32_t row : replaced)
-      if (row < graph_.n_rows()) rows.push_back(row);
-    if (rows.empty()) return;
-    if (2 * rows.size() > graph_.n_rows()) return graph_.clear();  // quicker to link all anew
-    bitindex::unlink_rows(graph_, row_metric(), default_threads(), cancel, std::move(rows));
+    std::vector<uint32_t> known;
+    for (const uint32_t row : rows)
+      if (row < graph_.n_rows()) known.push_back(row);
+    if (known.empty()) return;
+    if (2 * known.size() > graph_.n_rows()) return graph_.clear();  // quicker to link all anew
+    bitindex::unlink_rows(graph_, row_metric(), default_threads(), cancel, std::move(known));
   } catch (const std::bad_alloc&) {
     // Some may still be linked for what they were. Without a graph, rows are found by a scan.
     graph_.clear();
@@ -94,19 +94,20 @@ void HNSWIndex::link_rows(Cancel& cancel) {
   n_unchecked_ = 0;
 }
 
-void HNSWIndex::rows_moved(const std::vector<uint32_t>& kept) {
+// The long part of it, while it can still be stopped.
+void HNSWIndex::rows_leaving(const std::vector<uint32_t>& gone, Cancel& cancel) {
+  unlink_rows(gone, cancel);
+}
+
+void HNSWIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel& cancel) {
   n_unchecked_ = kept.size();
   try {
-    if (2 * kept.size() < graph_.n_rows())
-      graph_.clear();
-    else
-      move_rows(graph_, row_metric(), default_threads(), kept);
+    move_rows(graph_, row_metric(), default_threads(), kept);
   } catch (...) {
     graph_.clear();
     throw;
   }
-  Cancel never(nullptr);
-  link_rows(never);
+  link_rows(cancel);
 }
 
 }  // namespace bitindex

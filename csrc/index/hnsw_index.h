@@ -36,7 +36,8 @@ class HNSWIndex : public Index {
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
   void rows_written(const RowsWritten& written, Cancel& cancel) override;
-  void rows_moved(const std::vector<uint32_t>& kept) override;
+  void rows_leaving(const std::vector<uint32_t>& gone, Cancel& cancel) override;
+  void rows_moved(const std::vector<uint32_t>& kept, Cancel& cancel) override;
   size_t structure_bytes() const override { return graph_.memory_bytes(); }
 
  private:
@@ -45,7 +46,8 @@ class HNSWIndex : public Index {
   }
   RowMetric row_metric() const noexcept;
   void link_rows(Cancel& cancel);
-  void unlink_rows(const std::vector<uint32_t>& replaced, Cancel& cancel);
+  // Takes rows that change or go out of the graph, and lets others take over their links.
+  void unlink_rows(const std::vector<uint32_t>& rows, Cancel& cancel);
 
   HNSWOptions options_;
   Graph graph_;

@@ -149,24 +149,27 @@ void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*
   remove_from_others();
 }
 
-size_t Index::remove(const int64_t* ids, size_t n) {
+size_t Index::remove(const int64_t* ids, size_t n, bool (*poll)()) {
+  Cancel cancel(poll);
   const auto lock = lock_.write();
   const size_t n_removed = store_.remove(n, ids);
-  if (store_.is_sparse()) drop_removed_rows();
+  try {
+    if (store_.is_sparse()) drop_removed_rows(cancel);
+  } catch (const std::bad_alloc&) {
+    // They stay, marked as they are, until a later call has the memory.
+  }
   return n_removed;
 }
 
-// Without the memory for it they stay, marked as they are, until a later call has it.
-void Index::drop_removed_rows() {
-  try {
-    rows_moved(store_.compact());
-  } catch (const std::bad_alloc&) {
-  }
+void Index::drop_removed_rows(Cancel& cancel) {
+  rows_leaving(store_.removed_rows(), cancel);
+  rows_moved(store_.compact(), cancel);
 }
 
-void Index::compact() {
+void Index::compact(bool (*poll)()) {
+  Cancel cancel(poll);
   const auto lock = lock_.write();
-  if (store_.has_removed_rows()) rows_moved(store_.compact());
+  if (store_.has_removed_rows()) drop_removed_rows(cancel);
 }
 
 void Index::get(const int64_t* ids, size_t n, uint8_t* codes) const {

@@ -118,9 +118,10 @@ class Index {
   // Adds or replaces rows, and removes those of the same ids from other indexes. That is several
   // writes: the caller keeps searches away that look at more than one of these indexes.
   void take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)() = nullptr);
-  size_t remove(const int64_t* ids, size_t n);
+  // The rows are removed even where it is stopped.
+  size_t remove(const int64_t* ids, size_t n, bool (*poll)() = nullptr);
   // Drops removed rows; a kind may also put the others in order.
-  virtual void compact();
+  virtual void compact(bool (*poll)());
   // Copies the codes of these ids. Throws UnknownId.
   void get(const int64_t* ids, size_t n, uint8_t* codes) const;
   std::vector<int64_t> ids() const;  // in row order
@@ -153,8 +154,10 @@ class Index {
   // rows have changed. Where one throws, be it for lack of memory, the rows stay as they are now,
   // so the kind must still find them: by looking at rows that it has not taken in one by one.
   virtual void rows_written(const RowsWritten&, Cancel&) {}
-  // Row i is what was row kept[i]; the others were removed.
-  virtual void rows_moved(const std::vector<uint32_t>& kept) { (void)kept; }
+  // These rows, which were removed, are about to go: the only one that is called before.
+  virtual void rows_leaving(const std::vector<uint32_t>&, Cancel&) {}
+  // Row i is what was row kept[i]; the others are gone.
+  virtual void rows_moved(const std::vector<uint32_t>&, Cancel&) {}
   virtual size_t structure_bytes() const { return 0; }
 
   const KernelTable& kernels() const noexcept { return kernels_; }
@@ -174,7 +177,7 @@ class Index {
                               size_t k, std::optional<size_t> n_candidates,
                               const VectorQueries* rescoring,
                               std::vector<size_t>& n_rescored) const;
-  void drop_removed_rows();
+  void drop_removed_rows(Cancel& cancel);
   void write_results(const CandidateLists& lists, size_t k, bool similarities,
                      const ResultRows& results) const;
 

@@ -94,7 +94,7 @@ void IVFIndex::rows_written(const RowsWritten& written, Cancel& cancel) {
   if (has_lists()) learn_probes(cancel);
 }
 
-void IVFIndex::rows_moved(const std::vector<uint32_t>& kept) { groups_.keep(kept); }
+void IVFIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel&) { groups_.keep(kept); }
 
 void IVFIndex::place(const std::vector<uint32_t>& replaced, Cancel& cancel) {
   try {
@@ -136,12 +136,12 @@ void IVFIndex::put_in_order() {
   groups_ = std::move(ordered);
 }
 
-void IVFIndex::compact() {
+void IVFIndex::compact(bool (*poll)()) {
   {
     const auto guard = lock().write();
     if (groups_.n_loose() > 0) put_in_order();
   }
-  Index::compact();
+  Index::compact(poll);
 }
 
 }  // namespace bitindex

@@ -48,7 +48,7 @@ class IVFIndex : public Index {
   size_t n_lists() const;
   size_t n_probes() const;
 
-  void compact() override;
+  void compact(bool (*poll)()) override;
   // Of a compacted index.
   IVFStructure structure() const;
   // Throws std::invalid_argument where it does not fit the rows.
@@ -59,7 +59,7 @@ class IVFIndex : public Index {
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
   void rows_written(const RowsWritten& written, Cancel& cancel) override;
-  void rows_moved(const std::vector<uint32_t>& kept) override;
+  void rows_moved(const std::vector<uint32_t>& kept, Cancel& cancel) override;
   size_t structure_bytes() const override;
 
  private:

@@ -132,7 +132,7 @@ void MihIndex::rows_written(const RowsWritten& rows, Cancel& cancel) {
   replaced_.clear();
 }
 
-void MihIndex::rows_moved(const std::vector<uint32_t>& kept) {
+void MihIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel&) {
   std::vector<uint32_t> replaced;
   try {
     for (const uint32_t row : replaced_) {

@@ -30,7 +30,7 @@ class MihIndex : public Index {
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
   void rows_written(const RowsWritten& rows, Cancel& cancel) override;
-  void rows_moved(const std::vector<uint32_t>& kept) override;
+  void rows_moved(const std::vector<uint32_t>& kept, Cancel& cancel) override;
   size_t structure_bytes() const override;
 
  private:

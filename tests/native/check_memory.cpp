@@ -119,7 +119,7 @@ class Trial {
   void add() { index_->add(added_.view()); }
   void update() { index_->update(changed_.view()); }
   void remove() { index_->remove(rows_.ids.data(), kRemoved); }
-  void compact() { index_->compact(); }
+  void compact() { index_->compact(nullptr); }
   void take() { index_->take(moved_.view(), {other_.get()}); }
   void rebalance() {
     if (auto* const ivf = dynamic_cast<IVFIndex*>(index_.get())) ivf->rebalance(nullptr);
