@@ -12,6 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bitindex import _interpreter as _interpreter  # before anything that is compiled
 from bitindex._bitops import hamming, jaccard, pack, popcount, unpack
 from bitindex.binarize import (
     AdditiveBinarizer,

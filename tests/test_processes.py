@@ -1,4 +1,4 @@
-"""Forks, the choice of instructions, and what an import brings with it."""
+"""Forks, subinterpreters, the choice of instructions, and what an import brings with it."""
 
 import sys
 
@@ -166,6 +166,87 @@ if __name__ == "__main__":
 """
     )
     assert output == "True\n"
+
+
+KINDS = {
+    "flat": "bi.FlatIndex(64)",
+    "flat by popcount": "bi.FlatIndex(64, 'jaccard', sort_by='popcount')",
+    "ivf": "bi.IVFIndex(64, n_lists=20, nprobe=20)",
+    "hnsw": "bi.HNSWIndex(64, m=8, ef_construction=16)",
+    "mih": "bi.MIHIndex(64, fall_back=False)",
+    "embedding": "bi.EmbeddingIndex(bi.SignBinarizer().fit(rows), kind='hnsw', rescore='int8')",
+}
+
+
+@POSIX
+@FORKS
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_child_goes_on_with_any_kind(run_python, kind):
+    program = f"""
+import numpy as np
+import bitindex as bi
+bi.set_num_threads(3)
+rows = np.random.default_rng(0).choice([-1, 1], (4000, 64)).astype(np.float32)
+rows /= 8
+index = {KINDS[kind]}
+if not isinstance(index, bi.EmbeddingIndex):
+    rows = np.packbits(rows > 0, axis=1)
+index.add(rows)
+
+def check(n_rows):
+    assert len(index) == n_rows
+    found = index.search(rows[:50], 1, threads=3)[1]
+    assert (found[:, 0] == np.arange(50)).mean() > 0.9
+
+def work():
+    check(4000)
+    index.add(rows[-1500:])
+    index.update(np.arange(60, 90), rows[60:90])
+    index.remove(np.arange(2000, 3500))
+    check(4000)
+
+check(4000)
+for _ in range(2):
+    in_child(work)
+    check(4000)
+work()
+"""
+    run_python(FORK + program)
+
+
+SUBINTERPRETER = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+
+def refused():
+    interpreter = interpreters.create()
+    try:
+        # From Python 3.13 on errors are returned.
+        problem = interpreters.run_string(interpreter, "import bitindex")
+    except Exception as error:
+        problem = error
+    print("works in the main interpreter only" in str(problem))
+"""
+
+
+@pytest.mark.parametrize("first", ["", "import bitindex\n"])
+def test_a_subinterpreter_is_refused(run_python, first):
+    # Importing it there first must not keep the main interpreter from it either.
+    output = run_python(
+        first
+        + SUBINTERPRETER
+        + """
+refused()
+refused()
+import bitindex as bi
+index = bi.FlatIndex(8)
+index.add([[1]])
+print(index.search([1], 1)[1].item())
+"""
+    )
+    assert output == "True\nTrue\n0\n"
 
 
 def test_unknown_instruction_set(run_python):

@@ -1,0 +1,122 @@
+"""Ctrl-C in the midst of what takes long besides searching: at once, and nothing is half done."""
+
+from test_signals import LONG, POSIX
+
+pytestmark = POSIX
+
+# Each call is repeated, so that a quick machine does not end it before the signal comes.
+AGAIN = """
+def interrupt(call):
+    interrupted_by(KeyboardInterrupt, lambda: [call() for _ in range(1000)])
+"""
+
+
+def test_packed_indexes(run_python, tmp_path):
+    run_python(
+        LONG
+        + AGAIN
+        + f"""
+path = {str(tmp_path)!r} + "/index.bitx"
+rows = np.unique(rng.integers(0, 256, (200_000, 8), dtype=np.uint8), axis=0)
+n = len(rows)
+
+def check(index):
+    assert index.search(rows[[5, 77]], 1)[0].tolist() == [[0], [0]]
+
+mih = bi.MIHIndex(64)
+interrupt(lambda: mih.add(rows))
+assert len(mih) > 0 and len(mih) % n == 0
+check(mih)
+
+ivf = bi.IVFIndex(64, n_lists=2000)
+interrupt(lambda: ivf.train(rows))
+ivf.train(rows[:5000])
+ivf.add(rows)
+check(ivf)
+
+interrupt(lambda: ivf.save(path))
+assert os.listdir({str(tmp_path)!r}) in ([], ["index.bitx"])
+ivf.save(path)
+assert len(bi.load(path)) == n
+interrupt(lambda: bi.load(path))
+
+hnsw = bi.HNSWIndex(64, m=4, ef_construction=8)
+hnsw.add(rows[:20_000])
+gone = np.arange(100, 20_000, 3)
+def remove_and_add():
+    hnsw.remove(gone)
+    hnsw.add(rows[gone], gone)
+for _ in range(3):
+    interrupt(remove_and_add)
+    assert len(hnsw) in (20_000, 20_000 - len(gone))
+    hnsw.remove(gone)
+    check(hnsw)
+    hnsw.add(rows[gone], gone)
+assert (hnsw.search(rows[gone], 1)[0] == 0).mean() > .95
+"""
+    )
+
+
+def test_embeddings(run_python):
+    run_python(
+        LONG
+        + AGAIN
+        + """
+X = rng.standard_normal((20_000, 64), dtype=np.float32)
+index = bi.EmbeddingIndex(bi.LSHBinarizer(4096).fit(X))
+interrupt(lambda: index.add(X))
+assert len(index) % 20_000 == 0
+
+index = bi.EmbeddingIndex(bi.SignBinarizer().fit(X), kind="hnsw", ef_construction=200)
+index.add(X)
+index.add_version(bi.RotationBinarizer(1).fit(X))
+interrupted_by(KeyboardInterrupt, lambda: index.upgrade(index.ids, X))
+assert sorted(index.ids.tolist()) == list(range(20_000))
+assert len(set(index.versions_of(index.ids).tolist())) == 1
+found = index.search(X[:3], 20_000)[1]
+assert np.array_equal(np.sort(found, axis=1), np.tile(np.arange(20_000), (3, 1)))
+"""
+    )
+
+
+def test_fits(run_python):
+    run_python(
+        LONG
+        + AGAIN
+        + """
+from bitindex.tuning import tune  # with what it imports, or the signal comes during that
+X = rng.standard_normal((3000, 64), dtype=np.float32)
+for binarizer in (
+    bi.ITQBinarizer(64),
+    bi.AdditiveBinarizer(128),
+    bi.RecurrentBinarizer(64, epochs=2, progress=False),
+):
+    binarizer.fit(X[:500])
+    interrupt(lambda: binarizer.fit(X))
+    assert len(binarizer.fit(X[:500]).encode(X)) == 3000
+interrupt(lambda: tune(X))
+"""
+    )
+
+
+def test_the_lock_of_writers_is_never_left_taken(run_python):
+    run_python(
+        """
+import random, signal
+import bitindex as bi
+class Stop(Exception): pass
+def stop(*_): raise Stop
+signal.signal(signal.SIGALRM, stop)
+random.seed(0)
+index = bi.FlatIndex(8)
+for _ in range(300):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 1e-3))
+        while True:
+            with index._writing():
+                pass
+    except Stop:
+        assert index._write_lock.lock.acquire(timeout=5)
+        index._write_lock.lock.release()
+"""
+    )
