@@ -42,7 +42,7 @@ SANITIZERS := address,undefined
 SANITIZED := build/sanitized
 # Tests that run little of the compiled core. That Ctrl-C acts within a second is a promise of the build
 # that users get, so those tests stay out too; and one order of bits takes the same paths as the other.
-UNSANITIZED := cli cli_tune datasets docstrings packaging readme recurrent_training sampling tuning
+UNSANITIZED := before_or_after cli cli_tune datasets docstrings interrupts memory offloading packaging readme recurrent_training sampling tuning
 SANITIZER_RUNTIME = $$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)
 
 sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer

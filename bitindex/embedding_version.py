@@ -78,7 +78,11 @@ class EmbeddingVersion:
             for batch in embedding_batches(X, n_dims):
                 batches.append(self._encode_batch(batch))
                 bar.update(len(batch))
-        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        # Of matrices of one row each, NumPy may make one whose columns lie together.
+        return {
+            name: np.ascontiguousarray(np.concatenate([batch[name] for batch in batches]))
+            for name in batches[0]
+        }
 
     def _encode_batch(self, batch: Floats) -> EncodedRows:
         rows = self.similarity.prepare(batch)
