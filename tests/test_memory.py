@@ -1,4 +1,4 @@
-"""What becomes of a call where the system gives no more memory: MemoryError, and nothing else changes."""
+"""What becomes of calls where the system gives no more memory: MemoryError, and nothing else."""
 
 import sys
 

@@ -17,6 +17,7 @@ from reference_index import (
 )
 
 import bitindex as bi
+from bitindex import _core
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +134,35 @@ def test_a_writer_is_not_starved_by_searches(kind, run_together):
 
     run_together(write, *[search] * 4)
     assert len(index) == 20_000
+
+
+def test_all_waiting_searches_go_before_the_next_writer(run_together):
+    lock = _core.IndexLock()
+    inside = threading.Barrier(3)
+    met = []
+
+    def read():
+        with lock.reading():
+            inside.wait(timeout=20)
+        met.append(True)
+
+    def write():
+        while len(met) < 3:
+            with lock.writing():
+                pass
+
+    holding = threading.Event()
+
+    def hold():
+        with lock.writing():
+            holding.set()
+            time.sleep(0.5)  # until all the others wait
+
+    def after(function):
+        holding.wait()
+        function()
+
+    run_together(hold, *[lambda f=f: after(f) for f in (read, read, read, write)])
 
 
 def test_no_deadlock_of_the_gil_and_the_locks(kind, run_together, tmp_path):

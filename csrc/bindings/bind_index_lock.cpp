@@ -5,6 +5,7 @@
 #include "index/index_lock.h"
 
 #include <memory>
+#include <optional>
 
 #include "bindings.h"
 #include "gil.h"
@@ -20,20 +21,20 @@ class LockGuard {
 
   void enter() {
     if (writes_)
-      writer_.reset(new IndexLock::Writer(lock_.write()));
+      writer_.emplace(lock_);
     else
-      reader_ = lock_.read();
+      reader_.emplace(lock_);
   }
   void exit() {
     writer_.reset();
-    reader_ = {};
+    reader_.reset();
   }
 
  private:
   IndexLock& lock_;
   const bool writes_;
-  std::unique_ptr<IndexLock::Writer> writer_;
-  std::shared_lock<std::shared_mutex> reader_;
+  std::optional<IndexLock::Writer> writer_;
+  std::optional<IndexLock::Reader> reader_;
 };
 
 }  // namespace
