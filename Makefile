@@ -40,7 +40,8 @@ test-generic: $(VENV)/.with-test ## run the tests on the kernels for any CPU
 # does not mend them. No leaks: Python keeps much of its memory to the end, and each block would be one.
 SANITIZERS := address,undefined
 SANITIZED := build/sanitized
-# Tests that run little of the compiled core. That Ctrl-C acts within a second is a promise of the build
+# Tests that run little of the compiled core, or what others run too; and `memory`, whose limits the
+# sanitizer's own memory would not keep. That Ctrl-C acts within a second is a promise of the build
 # that users get, so those tests stay out too; and one order of bits takes the same paths as the other.
 UNSANITIZED := before_or_after cli cli_tune collection collection_files collection_filters collection_model \
   collection_processes datasets docstrings interrupts memory offloading packaging readme recurrent_training \
@@ -55,7 +56,8 @@ sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and Undefin
 	$(PYTEST) -m "not compiles and not forks_beside_threads" -k "not ctrl_c and not little" --capture=sys \
 	  $(foreach name,$(UNSANITIZED),--ignore=tests/test_$(name).py)
 
-# RACE_SECONDS: for each kind of index. A program of its own, because ThreadSanitizer would have to know the interpreter too.
+# A program of its own, because ThreadSanitizer would have to know the interpreter too. RACE_SECONDS: for
+# each kind of index.
 RACE_SECONDS ?= 4
 
 race: $(VENV)/.tools ## look for data races in the compiled core
@@ -127,6 +129,10 @@ bench-hnsw: $(VENV)/.with-bench ## compare HNSWIndex with faiss and usearch at e
 # MIH="...": options of bench/mih.py, such as --codes 10000000 --texts FILE.gz.
 bench-mih: $(VENV)/.with-bench ## compare MIHIndex with a scan and faiss's MultiHash
 	$(BIN)/python bench/mih.py $(MIH)
+
+# READERS="...": options of bench/readers_and_writer.py, such as --seconds 10 --kinds flat ivf.
+bench-readers: $(VENV)/.installed ## measure what a writer costs the searches beside it
+	$(BIN)/python bench/readers_and_writer.py $(READERS)
 
 # FINGERPRINTS as for bench.
 bench-bitbound: $(VENV)/.with-bench ## compare rows by popcount with a plain scan and FPSim2

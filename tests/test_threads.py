@@ -137,32 +137,31 @@ def test_a_writer_is_not_starved_by_searches(kind, run_together):
 
 
 def test_all_waiting_searches_go_before_the_next_writer(run_together):
-    lock = _core.IndexLock()
-    inside = threading.Barrier(3)
-    met = []
+    def meet():
+        lock = _core.IndexLock()
+        held, inside, met = threading.Event(), threading.Barrier(3), threading.Event()
 
-    def read():
-        with lock.reading():
-            inside.wait(timeout=20)
-        met.append(True)
-
-    def write():
-        while len(met) < 3:
+        def hold():
             with lock.writing():
-                pass
+                held.set()
+                time.sleep(0.1)  # until all the others wait
 
-    holding = threading.Event()
+        def read():
+            held.wait()
+            with lock.reading():
+                inside.wait(timeout=20)
+            met.set()
 
-    def hold():
-        with lock.writing():
-            holding.set()
-            time.sleep(0.5)  # until all the others wait
+        def write():
+            held.wait()
+            while not met.is_set():
+                with lock.writing():
+                    pass
 
-    def after(function):
-        holding.wait()
-        function()
+        run_together(hold, read, read, read, write)
 
-    run_together(hold, *[lambda f=f: after(f) for f in (read, read, read, write)])
+    for _ in range(10):
+        meet()
 
 
 def test_no_deadlock_of_the_gil_and_the_locks(kind, run_together, tmp_path):

@@ -211,7 +211,7 @@ int main() {
   set_default_threads(kThreads);
   for (const Kind& kind : index_kinds())
     for (const auto& [name, call] : calls)
-      for (long n = 0; !Trial(kind).run(name, call, n); n += 1 + n / 2) {
+      for (long n = 0; !Trial(kind).run(name, call, n); n += 1 + n) {
       }
   std::printf("check_memory: %ld calls, %ld failures\n", n_calls, n_failures);
   return n_failures == 0 ? 0 : 1;
