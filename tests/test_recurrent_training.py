@@ -1,10 +1,12 @@
 """How recurrent codes are trained: losses, examples, and the loop."""
 
+from dataclasses import replace
 from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 import bitindex as bi
 from bitindex.binarize.recurrent_network import plane_values, unit_rows
@@ -13,12 +15,13 @@ from bitindex.binarize.recurrent_training.checkpoint import Checkpoint
 from bitindex.binarize.recurrent_training.losses import contrastive, decorrelation
 from bitindex.binarize.recurrent_training.model import (
     Block,
+    RecurrentModel,
     StraightThroughSign,
-    principal_directions,
 )
 from bitindex.binarize.recurrent_training.objective import Objective
 from bitindex.binarize.recurrent_training.queue import CodeQueue
 from bitindex.binarize.recurrent_training.recipes import RECIPES
+from bitindex.binarize.recurrent_training.start import fit_shortcuts, principal_directions
 from bitindex.binarize.recurrent_training.trainer import default_batch_size
 
 torch.set_num_threads(1)
@@ -62,6 +65,60 @@ def test_directions_to_begin_with(code_dim):
     # No other subspace of so many dimensions keeps more.
     axes = np.linalg.eigh(X.T.astype(np.float64) @ X)[1][:, ::-1][:, :code_dim]
     assert np.linalg.norm(X @ first) == pytest.approx(np.linalg.norm(X @ axes), rel=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("code_dim", [3, 12, 30])
+@pytest.mark.parametrize("values", [plane_values(1), plane_values(3)], ids=["1 bit", "3 bits"])
+def test_shortcuts_that_fit_the_rows(code_dim, values):
+    torch.manual_seed(0)
+    rows = torch.from_numpy(unit_rows(X + 3))
+    directions = principal_directions(rows, code_dim)
+    model = RecurrentModel(directions, 8, values, shortcuts=True)
+    before = model.eval()(rows)
+    fit_shortcuts(model, rows)
+    planes = model.eval()(rows)
+    assert torch.equal(planes[:, 0], before[:, 0])
+    levels = torch.zeros(())
+    for plane, value in enumerate(model.values):
+        left = rows
+        if plane > 0:
+            known = functional.normalize(model.to_row[plane - 1](levels), dim=1)
+            # As long inside what the code sees as rows are, except where they lie within it.
+            inside = torch.linalg.qr(directions)[0]
+            lengths = [(x @ inside).square().sum(1).mean().sqrt() for x in (known, rows)]
+            assert lengths[0] == pytest.approx(float(lengths[1]), rel=0.02)
+            left = rows - known
+        inputs = model.to_code[plane](left)
+        assert float(inputs.square().mean()) == pytest.approx(1, rel=1e-3)
+        levels = levels + value * planes[:, plane]
+
+
+@torch.no_grad()
+def test_pairs_train_every_prefix():
+    examples = read_examples(X, PAIRS, None, QUERIES, 1000, 0.1, 0)
+    torch.manual_seed(0)
+    model = RecurrentModel(torch.eye(12), 8, plane_values(3), shortcuts=True)
+    batch = examples.batch(np.arange(40), np.random.default_rng(0))
+    sides = [model(rows) for rows in (batch.queries, batch.documents)]
+    related = examples.related(batch.query_numbers, batch.row_numbers)
+
+    def loss_of(n_planes):
+        levels = [
+            (planes[:, :n_planes] * torch.tensor([4, 2, 1])[:n_planes, None]).sum(1)
+            for planes in sides
+        ]
+        queries, documents = (functional.normalize(x, dim=1) for x in levels)
+        scores = queries @ documents.T
+        return contrastive(scores, related, 0.05) + contrastive(scores.T, related.T, 0.05)
+
+    every, last = RECIPES["default"], replace(RECIPES["default"], every_prefix=False)
+    for recipe, expected in (
+        (every, loss_of(3) / 2 + (loss_of(1) + loss_of(2)) / 4),
+        (last, loss_of(3)),
+    ):
+        found = Objective(examples, recipe, False, None)(model, batch)
+        assert float(found) == pytest.approx(float(expected), rel=1e-4)
 
 
 class TestContrastive:

@@ -11,8 +11,6 @@ from torch.nn import functional
 
 from bitindex.binarize.recurrent_network import Blocks, Floats
 
-_RIDGE = 1e-2
-
 
 class StraightThroughSign(torch.autograd.Function):
     """The sign, +1 or -1, whose gradient is passed where the input lies within -1 and 1.
@@ -129,8 +127,9 @@ class RecurrentModel(nn.Module):
         return torch.stack(planes, dim=1)
 
     def levels(self, planes: Tensor) -> Tensor:
-        """Return the sum of the planes by their values, shape (n, code_dim)."""
-        return torch.einsum("npm,p->nm", planes, planes.new_tensor(self.values))
+        """Return the sum of the first planes, or all, by their values, shape (n, code_dim)."""
+        values = planes.new_tensor(self.values[: planes.shape[1]])
+        return torch.einsum("npm,p->nm", planes, values)
 
     def decoded(self, planes: Tensor) -> Tensor:
         """Return D b of planes, shape (n, n_dims); its length says nothing."""
@@ -155,53 +154,25 @@ class RecurrentModel(nn.Module):
 
 def query_vectors(model: RecurrentModel, rows: Tensor, float_queries: bool) -> Tensor:
     """Return what scores multiply with `document_vectors`."""
-    return rows if float_queries else functional.normalize(model.levels(model(rows)), dim=1)
+    return rows if float_queries else unit_levels(model, model(rows))
 
 
 def document_vectors(model: RecurrentModel, rows: Tensor, float_queries: bool) -> Tensor:
     """Return what codes stand for, with their factors: D b, or levels, of length 1."""
     planes = model(rows)
-    return functional.normalize(
-        model.decoded(planes) if float_queries else model.levels(planes), dim=1
-    )
+    if float_queries:
+        return functional.normalize(model.decoded(planes), dim=1)
+    return unit_levels(model, planes)
+
+
+def unit_levels(model: RecurrentModel, planes: Tensor) -> Tensor:
+    """Return the levels of some first planes, or all, scaled to length 1."""
+    return functional.normalize(model.levels(planes), dim=1)
 
 
 def prefix(vectors: Tensor, old: Tensor) -> Tensor:
     """Return the first numbers of vectors, as many as old ones have, scaled to length 1."""
     return functional.normalize(vectors[:, : old.shape[1]], dim=1)
-
-
-def directions_near(rows: Tensor, old: Tensor, code_dim: int) -> Tensor:
-    """Return directions whose first ones turn rows as near to old codes as orthogonal ones can.
-
-    The others are principal directions of what these leave.
-    """
-    # The ridge keeps out dimensions in which rows hardly differ.
-    gram = (rows.T @ rows).double()
-    gram.diagonal().add_(_RIDGE * gram.trace() / len(gram))
-    nearest: Tensor = torch.linalg.solve(gram, (rows.T @ old).double())
-    left, _, right = torch.linalg.svd(nearest, full_matrices=False)
-    first: Tensor = (left @ right).float()
-    rest = code_dim - first.shape[1]
-    if rest == 0:
-        return first
-    return torch.cat([first, principal_directions(rows - rows @ first @ first.T, rest)], dim=1)
-
-
-def principal_directions(rows: Tensor, code_dim: int) -> Tensor:
-    """Return directions to begin with, as columns of length 1, shape (n_dims, code_dim).
-
-    Up to n_dims of them are the principal axes of the rows, turned at random among themselves, so
-    that all carry as much. Further ones are turned at random.
-    """
-    n_dims = rows.shape[1]
-    axes = torch.linalg.eigh((rows.T @ rows).double())[1].flip(1)
-    parts = []
-    for first in range(0, code_dim, n_dims):
-        size = min(n_dims, code_dim - first)
-        turn = torch.linalg.qr(torch.randn(size, size, dtype=torch.float64))[0]
-        parts.append(axes[:, :size] @ turn)
-    return torch.cat(parts, dim=1).float()
 
 
 def as_floats(tensor: Tensor) -> Floats:

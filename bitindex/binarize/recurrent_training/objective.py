@@ -11,7 +11,7 @@ from bitindex.binarize.recurrent_training.model import (
     RecurrentModel,
     document_vectors,
     prefix,
-    query_vectors,
+    unit_levels,
 )
 from bitindex.binarize.recurrent_training.queue import CodeQueue
 from bitindex.binarize.recurrent_training.recipes import NEIGHBOUR_TEMPERATURE, Recipe
@@ -39,9 +39,18 @@ class Objective:
 
     def __call__(self, model: RecurrentModel, batch: Batch) -> Tensor:
         """Return the loss, after which the queue holds the documents of the batch."""
-        queries = query_vectors(model, batch.queries, self._float_queries)
-        documents = document_vectors(model, batch.documents, self._float_queries)
-        loss = self._loss(queries, documents, batch, self._queue)
+        if self._float_queries:
+            queries = batch.queries
+            documents = document_vectors(model, batch.documents, float_queries=True)
+            loss = self._loss(queries, documents, batch, self._queue)
+        else:
+            query_planes, document_planes = model(batch.queries), model(batch.documents)
+            queries = unit_levels(model, query_planes)
+            documents = unit_levels(model, document_planes)
+            loss = self._loss(queries, documents, batch, self._queue)
+            if self._recipe.every_prefix and not self._examples.distils and len(model.values) > 1:
+                of_prefixes = self._of_prefixes(model, query_planes, document_planes, batch)
+                loss = (loss + of_prefixes) / 2
         old = self._examples.old
         if old is not None:
             on_old = old[batch.row_numbers]
@@ -49,6 +58,17 @@ class Objective:
         if self._queue is not None:
             self._queue.push(model, batch.documents, batch.row_numbers)
         return loss
+
+    def _of_prefixes(
+        self, model: RecurrentModel, query_planes: Tensor, document_planes: Tensor, batch: Batch
+    ) -> Tensor:
+        """Return the mean loss of codes of fewer planes, from the first one on."""
+        losses = []
+        for n_planes in range(1, len(model.values)):
+            queries = unit_levels(model, query_planes[:, :n_planes])
+            documents = unit_levels(model, document_planes[:, :n_planes])
+            losses.append(self._loss(queries, documents, batch, None))
+        return torch.stack(losses).mean()
 
     def _loss(
         self, queries: Tensor, documents: Tensor, batch: Batch, queue: CodeQueue | None

@@ -36,6 +36,10 @@ class Recipe:
         None: as many as the embeddings have dimensions.
     sgd : bool
         SGD with Nesterov momentum, else Adam.
+    neighbour_learning_rate : float
+        The same without pairs and labels, where training begins nearer to its end.
+    every_prefix : bool
+        Whether pairs and labels also train the planes before the last as codes of their own.
     decay_epochs : int or None
         The learning rate falls to a tenth after so many epochs. None: along a cosine to 0.
     n_hardest : int or None
@@ -49,6 +53,8 @@ class Recipe:
     batch_size: int
     sgd: bool
     learning_rate: float
+    neighbour_learning_rate: float
+    every_prefix: bool
     weight_decay: float
     decay_epochs: int | None
     temperature: float
@@ -62,7 +68,9 @@ RECIPES = {
         hidden_dim=None,
         batch_size=512,
         sgd=False,
-        learning_rate=1e-3,
+        learning_rate=2e-3,
+        neighbour_learning_rate=1e-3,
+        every_prefix=True,
         weight_decay=0.0,
         decay_epochs=None,
         temperature=0.05,
@@ -75,6 +83,8 @@ RECIPES = {
         batch_size=2048,
         sgd=True,
         learning_rate=0.08,
+        neighbour_learning_rate=0.08,
+        every_prefix=False,
         weight_decay=1e-3,
         decay_epochs=6,
         temperature=0.05,

@@ -18,10 +18,8 @@ from bitindex.binarize.recurrent_training.examples import LEAST_UNITS, Examples
 from bitindex.binarize.recurrent_training.model import (
     RecurrentModel,
     as_floats,
-    directions_near,
     document_vectors,
     prefix,
-    principal_directions,
     query_vectors,
 )
 from bitindex.binarize.recurrent_training.objective import Objective
@@ -34,6 +32,11 @@ from bitindex.binarize.recurrent_training.recipes import (
     WARM_UP_STEPS,
     Plan,
     Recipe,
+)
+from bitindex.binarize.recurrent_training.start import (
+    directions_near,
+    fit_shortcuts,
+    principal_directions,
 )
 from bitindex.progress import progress_bar
 
@@ -149,7 +152,6 @@ class Trainer:
         self._batch_size = plan.batch_size or default_batch_size(recipe, examples)
         if plan.device == "cuda" and not torch.cuda.is_available():
             raise ValueError("device='cuda' needs a GPU that torch can use; there is none")
-        examples.to(plan.device)
         n_dims = examples.rows.shape[1]
         self.model = RecurrentModel(
             self._directions(plan.code_dim or n_dims),
@@ -157,21 +159,28 @@ class Trainer:
             plan.values,
             recipe.shortcuts,
             plan.binarize,
-        ).to(plan.device)
+        )
+        if recipe.shortcuts:
+            fit_shortcuts(self.model, examples.rows)
+        examples.to(plan.device)
+        self.model.to(plan.device)
         queue = None
         if recipe.queue_size and not examples.distils:
             queue = CodeQueue(self.model, recipe.queue_size, plan.float_queries)
         self.queue = queue
         self._objective = Objective(examples, recipe, plan.float_queries, queue)
-        self.optimizer = new_optimizer(self.model, recipe)
+        self._learning_rate = (
+            recipe.neighbour_learning_rate if examples.distils else recipe.learning_rate
+        )
+        self.optimizer = new_optimizer(self.model, recipe, self._learning_rate)
         self.history: dict[str, list[float]] = {"loss": [], "recall": []}
         self.best = copy.deepcopy(self.model.state_dict())
 
     def _directions(self, code_dim: int) -> torch.Tensor:
-        rows, old = self._examples.rows.cpu(), self._examples.old
+        rows, old = self._examples.rows, self._examples.old
         if old is None:
             return principal_directions(rows, code_dim)
-        return directions_near(rows, old.cpu(), code_dim)
+        return directions_near(rows, old, code_dim)
 
     def run(self, progress: bool | None, checkpoint: Checkpoint | None) -> None:
         """Train to the end, from where the checkpoint stopped if it is there."""
@@ -239,7 +248,7 @@ class Trainer:
             share = 0.5 + 0.5 * math.cos(math.pi * done / (n_steps * self._plan.n_epochs))
             share *= min(1.0, (done + 1) / WARM_UP_STEPS)
         for group in self.optimizer.param_groups:
-            group["lr"] = share * recipe.learning_rate
+            group["lr"] = share * self._learning_rate
 
 
 def default_batch_size(recipe: Recipe, examples: Examples) -> int:
@@ -249,7 +258,9 @@ def default_batch_size(recipe: Recipe, examples: Examples) -> int:
     return min(recipe.batch_size, max(FEWEST_IN_BATCH, examples.n_units // FEWEST_STEPS))
 
 
-def new_optimizer(model: RecurrentModel, recipe: Recipe) -> torch.optim.Optimizer:
+def new_optimizer(
+    model: RecurrentModel, recipe: Recipe, learning_rate: float
+) -> torch.optim.Optimizer:
     """Return the optimizer of a recipe; numbers in vectors do not decay."""
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
@@ -258,5 +269,5 @@ def new_optimizer(model: RecurrentModel, recipe: Recipe) -> torch.optim.Optimize
         {"params": vectors, "weight_decay": 0.0},
     ]
     if recipe.sgd:
-        return torch.optim.SGD(groups, recipe.learning_rate, momentum=0.9, nesterov=True)
-    return torch.optim.Adam(groups, recipe.learning_rate)
+        return torch.optim.SGD(groups, learning_rate, momentum=0.9, nesterov=True)
+    return torch.optim.Adam(groups, learning_rate)
