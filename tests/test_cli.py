@@ -19,6 +19,7 @@ import bitindex as bi
 from bitindex import cli
 from bitindex.cli import demo, demo_methods, main
 from bitindex.datasets import load_scifact
+from bitindex.storage import read_file, write_file
 
 METHODS = ("float exact (NumPy)", "sign binary", "sign, float query", "sign + int8 rescoring")
 
@@ -237,6 +238,20 @@ def test_verify_checks_a_collection(tmp_path: Path, capsys: pytest.CaptureFixtur
     error = capsys.readouterr().err
     assert error.startswith(f"bitindex verify: error: {path}: the image of the index is damaged, ")
     assert error.count("\n") == 1
+
+
+def test_verify_reports_arrays_that_contradict_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.bitx"
+    index = bi.FlatIndex(8, "jaccard")
+    index.add([[1], [3]])
+    index.save(path)
+    stored = read_file(path)
+    stored.sections["row_terms"][1] = 5
+    write_file(path, stored.kind, stored.meta, stored.sections)
+    assert main(["verify", str(path)]) == 1
+    assert "section 'row_terms' must follow from the codes" in capsys.readouterr().err
 
 
 def test_verify_reports_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

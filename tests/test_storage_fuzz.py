@@ -102,7 +102,8 @@ def change_field(data, meta):
     if name in part and data.draw(st.integers(0, 9)) == 0:
         del part[name]
     else:
-        part[name] = data.draw(ODD_FIELDS)
+        # A copy, because the next change may go into a dict that this one has put there.
+        part[name] = copy.deepcopy(data.draw(ODD_FIELDS))
 
 
 def odd_numbers(dtype):
