@@ -70,7 +70,8 @@ def of_sizes(rows: Sequence[Row]) -> str:
             lines.append((str(code_dim), name, f"{n_bits:,}", *figures, *points))
         headers = ("d", "method", "bits", *FIGURES, *(f"points, {figure}" for figure in FIGURES))
         table = markdown_table(headers, lines)
-        tables.append(f"**{_title(of_task)}**; {_training(of_task)}, in hundredths.\n\n{table}")
+        training = _training(of_task, "standard error")
+        tables.append(f"**{_title(of_task)}**; {training}, in hundredths.\n\n{table}")
     return "\n\n".join(tables)
 
 
@@ -108,10 +109,13 @@ def _title(rows: Sequence[Row]) -> str:
     )
 
 
-def _training(rows: Sequence[Row]) -> str:
+def _training(rows: Sequence[Row], beside: str = "range") -> str:
+    """Return how often and where was trained, and what stands beside the mean of the seeds."""
     facts = rows[0]["facts"]
     n_seeds = len({row["seed"] for row in rows})
-    seeds = "one seed" if n_seeds == 1 else f"mean of {n_seeds} seeds (range)"
+    seeds = "one seed" if n_seeds == 1 else f"mean of {n_seeds} seeds"
+    if n_seeds > 1 or beside != "range":
+        seeds += f" ({beside})"
     device = "" if facts["device"] == "cpu" else f" on {facts['device'].upper()}"
     return f"{facts['epochs']} epochs{device}, {seeds}"
 

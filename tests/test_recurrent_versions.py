@@ -6,7 +6,7 @@ import torch
 
 import bitindex as bi
 from bitindex.binarize.recurrent_network import unit_rows
-from bitindex.binarize.recurrent_training.model import directions_near
+from bitindex.binarize.recurrent_training.start import directions_near
 
 torch.set_num_threads(1)
 RNG = np.random.default_rng(2)

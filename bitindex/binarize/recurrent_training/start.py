@@ -11,12 +11,17 @@ from bitindex.binarize.recurrent_training.model import Block, RecurrentModel
 _RIDGE = 1e-2
 # To fit the shortcuts to.
 _MOST_ROWS = 10_000
+# By the number of planes: where the second one divides what the best uniform levels stand for, in
+# standard deviations of Gaussian entries. Source: Max, "Quantizing for minimum distortion", 1960.
+_MIDDLES = {2: 0.996, 3: 1.172, 4: 1.341}
+# What is below may be no more than what rounding leaves.
+_NOTHING = 1e-4
 
 
 def fit_shortcuts(model: RecurrentModel, rows: Tensor) -> None:
     """Scale the shortcuts of a new model, so that inputs of signs are around 1.
 
-    Signs stay the same, but gradients pass only where an input lies within -1 and 1. Where codes
+    That changes no sign, but gradients pass only where an input lies within -1 and 1. Where codes
     have fewer dimensions than rows, also add something constant to what codes reconstruct, in a
     direction that no code sees: what has length 1 would be longer along the directions of the code
     than rows are, and the second plane would mark none but the largest entries.
@@ -31,23 +36,29 @@ def fit_shortcuts(model: RecurrentModel, rows: Tensor) -> None:
             if plane > 0:
                 to_row = model.to_row[plane - 1]
                 assert isinstance(to_row, Block)
-                _add_unseen(to_row, levels, rows, basis)
+                stretch = _MIDDLES[len(model.values)] if plane == 1 else 1.0
+                _add_unseen(to_row, levels, rows, basis, stretch)
                 left = rows - functional.normalize(to_row(levels), dim=1)
             to_code = model.to_code[plane]
             inputs = to_code(left)
-            to_code.shortcut /= inputs.square().mean().sqrt().clamp_min(1e-6)
+            size = inputs.square().mean().sqrt()
+            if size > _NOTHING:
+                to_code.shortcut /= size
             levels = levels + value * torch.where(inputs > 0, 1.0, -1.0)
     model.train()
 
 
-def _add_unseen(to_row: Block, levels: Tensor, rows: Tensor, basis: Tensor) -> None:
-    """Add to the bias of a block what makes its outputs, of length 1, as long inside as rows."""
+def _add_unseen(to_row: Block, levels: Tensor, rows: Tensor, basis: Tensor, stretch: float) -> None:
+    """Make outputs of a block, of length 1, `stretch` times as long inside the basis as rows.
+
+    By its bias, along a direction outside; where rows are long inside, outputs stay inside.
+    """
     inside = rows @ basis @ basis.T
     unseen = (rows - inside).mean(dim=0)
     unseen -= basis @ (basis.T @ unseen)
-    if unseen.norm() < 1e-4:  # rows have nothing there, or only what rounding leaves
+    squared = (stretch**2 * inside.square().sum(dim=1).mean()).clamp_max(1)
+    if min(unseen.norm(), squared) < _NOTHING:
         return
-    squared = inside.square().sum(dim=1).mean().clamp(1e-6, 1)
     length = to_row(levels).norm(dim=1).mean() * ((1 - squared) / squared).sqrt()
     to_row.output.bias.add_(length * functional.normalize(unseen, dim=0))
 
