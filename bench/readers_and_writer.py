@@ -27,7 +27,9 @@ class Rows:
 
     def __init__(self, kind: str, n_codes: int) -> None:
         rng = np.random.default_rng(0)
-        codes, other = (np.concatenate([*random_codes(rng, n, N_BITS)]) for n in (n_codes, 500))
+        codes, other = (
+            np.concatenate([*random_codes(rng, n, N_BITS)]) for n in (n_codes, N_WRITTEN)
+        )
         self.index = INDEX_KINDS[kind](N_BITS, **EXACT[kind])
         ids = self.index.add(codes)
         self._written = rng.choice(ids, N_WRITTEN, replace=False)

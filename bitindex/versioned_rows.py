@@ -132,7 +132,9 @@ class VersionedRows:
     def remove(self, ids: Ids) -> int:
         """Remove rows, and return how many there were."""
         with self.lock.writing():
-            return sum(version.core.remove(ids) for version in self.versions)
+            # One call, because Ctrl-C between two would leave some of the rows.
+            first, *others = (version.core for version in self.versions)
+            return first.remove(ids, others)
 
     def search(self, Q: object, k: int, number: int | None, **options: Any) -> Nearest:
         """Find the most similar rows of all versions.

@@ -253,12 +253,12 @@ void bind_index(py::module_& module) {
           arg("vectors").noconvert() = none, arg("lists").noconvert() = none)
       .def(
           "remove",
-          [](Index& index, const Ids& ids) {
+          [](Index& index, const Ids& ids, const std::vector<Index*>& others) {
             const auto poll = poll_of_this_thread();
             const GilRelease no_gil;
-            return index.remove(ids.data(), static_cast<size_t>(ids.size()), poll);
+            return index.remove(ids.data(), static_cast<size_t>(ids.size()), others, poll);
           },
-          arg("ids").noconvert())
+          arg("ids").noconvert(), arg("others") = std::vector<Index*>())
       .def("search", &search, arg("queries").noconvert(), arg("k"), arg("filter").noconvert(),
            arg("threads"), arg("effort") = 0)
       .def("range_search", &range_search, arg("queries").noconvert(), arg("radius"),

@@ -129,13 +129,10 @@ void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
-  for (Index* other : others) {
-    const auto lock = other->lock_.write();
-    other->store_.reserve_marks();
-  }
+  reserve_marks(others);
   // Whatever happens once the rows are here, they must not stay there too.
   const auto remove_from_others = [&] {
-    for (Index* other : others) other->remove(rows.ids, rows.n);
+    for (Index* other : others) other->mark_removed(rows.ids, rows.n);
   };
   {
     const auto lock = lock_.write();
@@ -148,18 +145,50 @@ void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*
     }
   }
   remove_from_others();
+  drop_if_sparse(others, cancel);
 }
 
-size_t Index::remove(const int64_t* ids, size_t n, bool (*poll)()) {
+size_t Index::remove(const int64_t* ids, size_t n, const std::vector<Index*>& others,
+                     bool (*poll)()) {
   Cancel cancel(poll);
+  reserve_marks(others);
+  size_t n_removed = 0;
+  {
+    const auto lock = lock_.write();
+    n_removed = store_.remove(n, ids);
+    for (Index* other : others) n_removed += other->mark_removed(ids, n);
+    drop_if_sparse(cancel);
+  }
+  drop_if_sparse(others, cancel);
+  return n_removed;
+}
+
+// After it, mark_removed cannot fail.
+void Index::reserve_marks(const std::vector<Index*>& indexes) {
+  for (Index* index : indexes) {
+    const auto lock = index->lock_.write();
+    index->store_.reserve_marks();
+  }
+}
+
+size_t Index::mark_removed(const int64_t* ids, size_t n) {
   const auto lock = lock_.write();
-  const size_t n_removed = store_.remove(n, ids);
+  return store_.remove(n, ids);
+}
+
+void Index::drop_if_sparse(const std::vector<Index*>& indexes, Cancel& cancel) {
+  for (Index* index : indexes) {
+    const auto lock = index->lock_.write();
+    index->drop_if_sparse(cancel);
+  }
+}
+
+void Index::drop_if_sparse(Cancel& cancel) {
   try {
     if (store_.is_sparse()) drop_removed_rows(cancel);
   } catch (const std::bad_alloc&) {
     // They stay, marked as they are, until a later call has the memory.
   }
-  return n_removed;
 }
 
 void Index::drop_removed_rows(Cancel& cancel) {

@@ -131,8 +131,9 @@ class Index {
   // Adds or replaces rows, and removes those of the same ids from other indexes. That is several
   // writes: the caller keeps searches away that look at more than one of these indexes.
   void take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)() = nullptr);
-  // The rows are removed even where it is stopped.
-  size_t remove(const int64_t* ids, size_t n, bool (*poll)() = nullptr);
+  // Removes rows from this and other indexes, as `take` does; even where it is stopped.
+  size_t remove(const int64_t* ids, size_t n, const std::vector<Index*>& others,
+                bool (*poll)() = nullptr);
   // Drops removed rows; a kind may also put the others in order.
   virtual void compact(bool (*poll)());
   // Copies the codes of these ids. Throws UnknownId.
@@ -196,6 +197,11 @@ class Index {
                               size_t k, std::optional<size_t> n_candidates,
                               const VectorQueries* rescoring,
                               std::vector<size_t>& n_rescored) const;
+  static void reserve_marks(const std::vector<Index*>& indexes);
+  size_t mark_removed(const int64_t* ids, size_t n);
+  static void drop_if_sparse(const std::vector<Index*>& indexes, Cancel& cancel);
+  // These two are called with the lock held for writing.
+  void drop_if_sparse(Cancel& cancel);
   void drop_removed_rows(Cancel& cancel);
   void write_results(const CandidateLists& lists, size_t k, bool similarities,
                      const ResultRows& results) const;

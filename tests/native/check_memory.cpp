@@ -91,7 +91,7 @@ class Trial {
  public:
   explicit Trial(const Kind& kind) : kind_(kind) {
     index_->add(rows_.view());
-    index_->remove(rows_.ids.data() + kRows - kRevived, kRevived);
+    index_->remove(rows_.ids.data() + kRows - kRevived, kRevived, {});
     other_->add(moved_.view());
   }
 
@@ -118,7 +118,7 @@ class Trial {
   }
   void add() { index_->add(added_.view()); }
   void update() { index_->update(changed_.view()); }
-  void remove() { index_->remove(rows_.ids.data(), kRemoved); }
+  void remove() { index_->remove(rows_.ids.data(), kRemoved, {other_.get()}); }
   void compact() { index_->compact(nullptr); }
   void take() { index_->take(moved_.view(), {other_.get()}); }
   void rebalance() {

@@ -145,7 +145,7 @@ class Stress {
 
   void pass_rows() {
     write([&] { index_->add(passing_.view(), stop_some); });
-    write([&] { index_->remove(passing_.ids.data(), passing_.ids.size(), stop_some); });
+    write([&] { index_->remove(passing_.ids.data(), passing_.ids.size(), {}, stop_some); });
     write([&] { index_->compact(stop_some); });
     if (auto* const ivf = dynamic_cast<IVFIndex*>(index_.get()))
       write([&] { ivf->rebalance(stop_some); });
