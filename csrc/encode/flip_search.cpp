@@ -9,8 +9,10 @@
 namespace bitindex {
 namespace {
 
-// The energy of the heaviest bit in units: costs of some times this are still exact.
-constexpr float kHeaviest = 8191.0f;
+// The energy of the heaviest bit in units. Costs of 16 times this are still exact, of signs that
+// rest of 6 times: with less room, bad starts and steps uphill saturate, and what saturated stays
+// wrong. Finer units find no better signs.
+constexpr float kHeaviest = 2047.0f;
 // The smallest energy that the unit of a bit goes along with, as a share of the largest.
 constexpr float kLightest = 1e-8f;
 // Half units by which the error has to fall: that of signs which come back is known this well.
