@@ -34,7 +34,7 @@ def run_folds(
         f"{'method':<20}", "dims", "  bits", "seed", *(f"recall@{k}" for k in KS), "seconds"
     )
     contestants = {code_dim: contestants_of(code_dim) for code_dim in sizes}
-    contestants[facts["dims"]] = {"fine-tuned float": fine_tuned_float()}
+    contestants.setdefault(facts["dims"], {"fine-tuned float": fine_tuned_float()})
     for seed in range(n_seeds):
         for code_dim, of_size in contestants.items():
             for name, contestant in of_size.items():
