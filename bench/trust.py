@@ -1,4 +1,4 @@
-"""Can files be trusted? Damage, kills, full disks, and what the checks cost; beside the peers."""
+"""Can it be trusted? Damage, kills, full disks, readers and a writer, and what checks cost."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = "1"
 
 from common import write_results
+from readers_and_writer import measure
+from trust_collection import kill_writers_row
 from trust_costs import load_times, memory_rows
 from trust_damage import damage_rows, quick_rows
 from trust_disk import call_rows, full_disk_row
@@ -23,6 +25,7 @@ from trust_subjects import THIS_LIBRARY, all_subjects, check_kinds, of_each_kind
 
 PEERS = ("faiss-cpu", "usearch", "turbovec")
 LARGE_FILES = (1 << 28, 1 << 30)
+WRITTEN_KINDS = ("flat", "ivf", "mih")  # which answer exactly, so that every answer can be checked
 # Parts that write a million files, or time how they are read, stay off the disk if they can.
 IN_MEMORY = ("damage", "times", "memory")
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -52,6 +55,15 @@ def kills(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return kill_row(folder, 20 if arguments.quick else arguments.kills)
 
 
+def collection(arguments: argparse.Namespace, folder: Path) -> dict[str, int]:
+    return kill_writers_row(folder, 5 if arguments.quick else arguments.kills)
+
+
+def writer(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+    n_codes, seconds = (10_000, 2) if arguments.quick else (100_000, 60)
+    return [measure(kind, n_codes, 8, seconds, arguments.turns) for kind in WRITTEN_KINDS]
+
+
 def times(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     sizes = [1 << 24] if arguments.quick else LARGE_FILES
     return [load_times(folder / "large", n_bytes, arguments.turns) for n_bytes in sizes]
@@ -67,6 +79,8 @@ PARTS: dict[str, Part] = {
     "full disk": full_disk,
     "failing calls": failing_calls,
     "kills": kills,
+    "collection": collection,
+    "writer": writer,
     "times": times,
     "memory": memory,
 }
@@ -88,6 +102,9 @@ def broken_promises(results: dict[str, Any]) -> list[str]:
     killed = results.get("kills", {})
     if killed.get("damaged") or killed.get("temporary files after the next save"):
         broken.append(f"kills: {killed}")
+    for row in results.get("writer", []):
+        if row["wrong"]:
+            broken.append(f"writer: {row}")
     return broken
 
 

@@ -78,6 +78,35 @@ def kill_table(row: Row) -> str:
     )
 
 
+def collection_table(row: Row) -> str:
+    """Return what kills left of collections."""
+    lines = [(name, f"{number:,}") for name, number in row.items()]
+    return (
+        "**Killed while writing to a `Collection`** (SIGKILL, at random moments); what is left is "
+        "compared with every change that was acknowledged.\n\n"
+        + markdown_table(("Collection", "times"), lines)
+    )
+
+
+def writer_table(rows: Sequence[Row]) -> str:
+    """Return what became of searches beside a writer."""
+    lines = [
+        (
+            row["kind"],
+            f"{row['wrong']:,}",
+            ratio_text(row["ratio"], 2),
+            f"{row['writes']['median']:,.0f}",
+        )
+        for row in rows
+    ]
+    headers = ("index", "wrong answers", "searches, of those without a writer", "writes a second")
+    return (
+        "**Eight threads search while one writes**, each without a pause, for a minute: 100,000 "
+        "codes of 256 bits, of which a write replaces 500. Every answer is compared with those "
+        "before and after a write.\n\n" + markdown_table(headers, lines)
+    )
+
+
 def load_table(results: Row) -> str:
     """Return how long files take to load."""
     lines = [
@@ -114,6 +143,8 @@ PARTS = {
     "full disk": full_disk_table,
     "failing calls": call_table,
     "kills": kill_table,
+    "collection": collection_table,
+    "writer": writer_table,
     "times": load_table,
     "memory": memory_table,
 }
