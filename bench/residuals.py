@@ -1,27 +1,24 @@
 """What do codes of residuals find, against codes of whole rows, at equal bytes and equal lists?
 
-Recall@10 without rescoring. With residuals=True lists have centroids of floats, otherwise of codes.
+Recall@10 without rescoring, and on judged data what people say of the ranking, all lists looked at.
+With residuals=True lists have centroids of floats, otherwise of codes.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from common import Columns, write_results
-from rescoring import documents_and_queries
+from quality_sets import DataSet, K, read_set, scifact
 
 import bitindex as bi
-from bitindex.evaluate import exact_search, recall_at_k
+from bitindex.evaluate import recall_at_k
 
-K = 10
 PROBES = (1, 2, 4, 8, 16, 32, 2**31)
 SIMILARITIES = ("cosine", "dot", "l2")
-
-Floats = npt.NDArray[np.float32]
 
 
 def additive(n_bits: int) -> bi.AdditiveBinarizer:
@@ -43,38 +40,51 @@ def contestants(n_dims: int, similarity: str) -> dict[str, tuple[Callable[[], An
     }
 
 
-def measure(
-    documents: Floats, queries: Floats, similarity: str, n_lists: int
-) -> Iterator[dict[str, Any]]:
+def measure(data: DataSet, n_lists: int) -> Iterator[dict[str, Any]]:
     """Yield the recalls of every contestant by the number of lists looked at."""
-    _, true_rows = exact_search(queries, documents, K, similarity)
-    for name, (make, residuals) in contestants(documents.shape[1], similarity).items():
+    n, n_dims = data.base.shape
+    for name, (make, residuals) in contestants(n_dims, data.similarity).items():
         index = bi.EmbeddingIndex(
-            make(), "ivf", similarity, residuals=residuals, n_lists=n_lists
-        ).fit(documents)
-        index.add(documents)
-        recalls = [
-            recall_at_k(index.search(queries, K, effort=probes)[1], true_rows, K)
-            for probes in PROBES
-        ]
-        yield {"method": name, "bytes": index.bytes_per_vector, "recall": recalls}
+            make(), "ivf", data.similarity, residuals=residuals, n_lists=n_lists
+        ).fit(data.base)
+        index.add(data.base)
+        answers = [index.search(data.queries, K, effort=probes)[1] for probes in PROBES]
+        yield {
+            "method": name,
+            "bytes": index.bytes_per_vector,
+            "centroid_bytes": 4 * n_dims * n_lists / n if residuals else n_dims / 8 * n_lists / n,
+            "recall": [recall_at_k(ids, data.neighbours, K) for ids in answers],
+            "judged": data.judge(answers[-1]) if data.judge else None,
+        }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--embeddings", metavar="FILE.npy", help="default: SciFact")
+    parser.add_argument("--embeddings", type=Path, metavar="FILE.npy", help="default: SciFact")
     parser.add_argument("--similarity", default="cosine", choices=SIMILARITIES)
     arguments = parser.parse_args()
-    documents, queries = documents_and_queries(arguments.embeddings)
-    n_lists = max(1, min(int(2 * len(documents) ** 0.5), len(documents) // 16))
+    path, similarity = arguments.embeddings, arguments.similarity
+    data = read_set(path.stem, path, similarity, None, []) if path else scifact()
+    n_lists = max(1, min(int(2 * len(data.base) ** 0.5), len(data.base) // 16))
     headers = [f"{probes} lists" for probes in PROBES[:-1]]
-    columns = Columns(f"{'codes':<24}", "bytes", *headers, "all lists")
+    columns = Columns(
+        *(f"{'codes':<24}", "bytes", "of centroids", *headers, "all lists"),
+        *([data.judged_by] if data.judge else []),
+    )
     results = []
-    for row in measure(documents, queries, arguments.similarity, n_lists):
-        columns.row(f"{row['method']:<24}", row["bytes"], *(f"{r:.3f}" for r in row["recall"]))
+    for row in measure(data, n_lists):
+        columns.row(
+            f"{row['method']:<24}",
+            row["bytes"],
+            f"{row['centroid_bytes']:.1f}",
+            *(f"{recall:.3f}" for recall in row["recall"]),
+            *([f"{row['judged']:.4f}"] if data.judge else []),
+        )
         results.append(row)
-    facts = {"documents": len(documents), "queries": len(queries), "n_lists": n_lists}
-    print(f"written: {write_results('residuals', vars(arguments) | facts, results)}")
+    if data.judge:
+        print(f"{data.judged_by} of floats: {data.judge(data.neighbours):.4f}")
+    settings = {"embeddings": str(path), "similarity": similarity, "n_lists": n_lists}
+    print(f"written: {write_results('residuals', settings, results)}")
 
 
 if __name__ == "__main__":
