@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from common import Columns, add_turns, ratio_text, write_results
+from common import Columns, add_turns, ratio_text, versions_of, write_results
 from quality_contestants import Contestant, Method, Size, binarizer_methods
 from quality_faiss import faiss_methods
 from quality_peers import other_methods
@@ -218,17 +217,7 @@ def main() -> None:
         print("nothing is written: these are not all contestants, sizes or rows")
         return
     settings = {"turns": arguments.turns, "threads": bi.get_num_threads()}
-    print(f"written: {write_results('quality', settings, results, **_versions())}")
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PEERS:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    print(f"written: {write_results('quality', settings, results, **versions_of(PEERS))}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 # Before any peer is loaded: threads of OpenMP do not survive the forks.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from common import write_results
+from common import versions_of, write_results
 from readers_and_writer import measure
 from trust_collection import kill_writers_row
 from trust_costs import load_times, memory_rows
@@ -121,7 +121,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     results = {}
-    peers = _versions_of_peers()
+    peers = versions_of(PEERS)
     for name in arguments.only:
         print(f"trust: {name} ...", flush=True)
         with tempfile.TemporaryDirectory(dir=MEMORY if name in IN_MEMORY else None) as folder:
@@ -131,18 +131,6 @@ def main() -> None:
             print(f"written: {write_results(file_name, vars(arguments), results[name], **peers)}")
     if broken := broken_promises(results):
         sys.exit("\n".join(["trust: promises are broken:", *broken]))
-
-
-def _versions_of_peers() -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for package in PEERS:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 if __name__ == "__main__":

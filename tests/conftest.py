@@ -30,6 +30,14 @@ def use_isa():
 
 
 @pytest.fixture
+def _switch_between_threads_often():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
 def run_python():
     """Return a function that runs a program in a process of its own and returns its output.
 

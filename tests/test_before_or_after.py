@@ -1,6 +1,5 @@
 """Every kind of index: a search beside a writer answers as before the write, or as after it."""
 
-import sys
 import threading
 
 import numpy as np
@@ -28,12 +27,7 @@ EMBEDDING = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _switch_between_threads_often():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
+pytestmark = pytest.mark.usefixtures("_switch_between_threads_often")
 
 
 def are_equal(a, b):

@@ -1,7 +1,6 @@
 """Calls from many threads at once: right answers, whole writes, and none that waits forever."""
 
 import os
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +18,7 @@ from reference_index import (
 import bitindex as bi
 from bitindex import _core
 
-
-@pytest.fixture(autouse=True)
-def _switch_between_threads_often():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
+pytestmark = pytest.mark.usefixtures("_switch_between_threads_often")
 
 
 @pytest.fixture

@@ -12,12 +12,7 @@ import bitindex as bi
 N_ROWS, N_MOVED = 3000, 300
 
 
-@pytest.fixture(autouse=True)
-def _switch_between_threads_often():
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
+pytestmark = pytest.mark.usefixtures("_switch_between_threads_often")
 
 
 def test_a_search_finds_each_row_once_and_sees_whole_moves(run_together):

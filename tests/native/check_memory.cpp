@@ -105,17 +105,7 @@ class Trial {
                     whole ? nullptr : fractions.data(), nullptr});
   }
   void search_within() { index_->range_search(rows_.codes.data(), 20, 90.0f, options()); }
-  void search_estimates() {
-    const std::vector<float> weights(3 * 8 * kBytes, 0.5f), vectors(3 * kDims, 1.0f);
-    std::vector<int64_t> ids(3 * 10), n_rescored(3);
-    std::vector<float> scores(ids.size());
-    EstimateQueries queries;
-    queries.n = 3;
-    queries.weights = weights.data();
-    const VectorQueries rescoring = {vectors.data(), false};
-    index_->search_estimates(queries, 10, std::nullopt, &rescoring, options(),
-                             {ids.data(), nullptr, scores.data(), n_rescored.data()});
-  }
+  void search_estimates() { bitindex::search_estimates(*index_, std::nullopt, options()); }
   void add() { index_->add(added_.view()); }
   void update() { index_->update(changed_.view()); }
   void remove() { index_->remove(rows_.ids.data(), kRemoved, {other_.get()}); }

@@ -95,15 +95,7 @@ class Stress {
   }
 
   void search_estimates() {
-    const std::vector<float> weights(3 * 8 * kBytes, 0.5f), vectors(3 * kDims, 1.0f);
-    std::vector<int64_t> ids(3 * 10), n_rescored(3);
-    std::vector<float> scores(ids.size());
-    EstimateQueries queries;
-    queries.n = 3;
-    queries.weights = weights.data();
-    const VectorQueries rescoring = {vectors.data(), false};
-    index_->search_estimates(queries, 10, 40, &rescoring, options(3),
-                             {ids.data(), nullptr, scores.data(), n_rescored.data()});
+    const std::vector<int64_t> ids = bitindex::search_estimates(*index_, 40, options(3));
     check(std::none_of(ids.begin(), ids.end(), [](int64_t id) { return id < 0; }), kind_.name,
           "fewer rows than there are");
     ++n_searches_;

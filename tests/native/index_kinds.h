@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "codes/random.h"
@@ -70,5 +71,20 @@ struct Rows {
   std::vector<float> factors;
   std::vector<uint8_t> vectors;
 };
+
+// Returns the ids of the 10 most similar rows of each of 3 queries that are floats.
+inline std::vector<int64_t> search_estimates(const Index& index, std::optional<size_t> n_candidates,
+                                             const SearchOptions& options) {
+  const std::vector<float> weights(3 * 8 * kBytes, 0.5f), vectors(3 * kDims, 1.0f);
+  std::vector<int64_t> ids(3 * 10), n_rescored(3);
+  std::vector<float> scores(ids.size());
+  EstimateQueries queries;
+  queries.n = 3;
+  queries.weights = weights.data();
+  const VectorQueries rescoring = {vectors.data(), false};
+  index.search_estimates(queries, 10, n_candidates, &rescoring, options,
+                         {ids.data(), nullptr, scores.data(), n_rescored.data()});
+  return ids;
+}
 
 }  // namespace bitindex
