@@ -44,3 +44,17 @@ def test_twins_that_are_added_and_removed(tmp_path, m):
             index.add(codes[rng.integers(0, 5, n)])
             index.remove(rng.permutation(index.ids)[: n // 3])
             index = saved_and_loaded(index, tmp_path / "a.bitx")
+
+
+@pytest.mark.parametrize("metric", ["sdc2", "sdc3"])
+def test_other_codes_of_the_same_direction(tmp_path, metric):
+    # Their distance is 0 too, but they are no twins: to other codes, they are not equally far.
+    rng = np.random.default_rng(0)
+    index = bi.HNSWIndex(12, metric, m=4, ef_construction=8, ef=64)
+    codes = bi.pack(rng.integers(0, 2, (1500, 12)).astype(bool))
+    ids = index.add(codes)
+    index.save(tmp_path / "a.bitx")
+    loaded = bi.load(tmp_path / "a.bitx")
+    distances, nearest = loaded.range_search(codes, 1e-6)[1:]
+    assert (distances <= 1e-6).all()
+    assert np.isin(ids, nearest).all()

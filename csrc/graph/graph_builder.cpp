@@ -1,6 +1,7 @@
 #include "graph/graph_builder.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "graph/back_links.h"
@@ -85,14 +86,22 @@ void GraphBuilder::choose_neighbours(Batch& batch, size_t i, std::optional<Graph
     look_at_batch(batch, i, l, search, beam);
     std::vector<Candidate>& chosen = batch.chosen[i][l];
     beam.copy_to(chosen);
-    if (l == 0 && !chosen.empty() && chosen[0].key() <= 0.0f) {
-      batch.twin_of[i] = chosen[0].row();
+    if (l == 0)
+      batch.twin_of[i] = equal_row(batch.codes.data() + i * metric_.codes.n_bytes(), chosen);
+    if (batch.twin_of[i] != Layer::kNone) {
       for (auto& links : batch.chosen[i]) links.clear();
     } else {
       choice.choose(batch.codes.data() + i * metric_.codes.n_bytes(), graph_.layer(l),
                     graph_.layer(l).degree(), chosen);
     }
   }
+}
+
+uint32_t GraphBuilder::equal_row(const uint8_t* code, const std::vector<Candidate>& nearest) const {
+  const Column& codes = metric_.store.column(0);
+  for (size_t c = 0; c < nearest.size() && nearest[c].key() <= 0.0f; ++c)
+    if (std::memcmp(code, codes.row(nearest[c].row()), codes.width()) == 0) return nearest[c].row();
+  return Layer::kNone;
 }
 
 void GraphBuilder::look_at_batch(const Batch& batch, size_t i, size_t layer, GraphSearch& search,

@@ -38,6 +38,9 @@ class GraphBuilder {
   // Puts those rows of the batch into the beam that are near enough.
   void look_at_batch(const Batch& batch, size_t i, size_t layer, GraphSearch& search,
                      Beam& beam) const;
+  // The first row of the nearest that has this code, or Layer::kNone. Other codes may be as near:
+  // of levels all that point in one direction.
+  uint32_t equal_row(const uint8_t* code, const std::vector<Candidate>& nearest) const;
 
   Graph& graph_;
   const RowMetric& metric_;
