@@ -11,6 +11,8 @@ import numpy.typing as npt
 from bitindex.index import PackedIndex
 from bitindex.storage import nest, unnest
 
+_MAX_ID = np.iinfo(np.int64).max
+
 
 @dataclass(frozen=True)
 class Content:
@@ -40,7 +42,7 @@ class Content:
             "bit_order": bit_order,
             "options": self.options,
             "n_rows": n,
-            "next_id": 0,  # above those that are there
+            "next_id": n if self.ids is None else min(int(self.ids.max(initial=-1)) + 1, _MAX_ID),
         }
         sections = {"codes": self.codes, **nest("structure", self.structure)}
         if self.ids is not None:
