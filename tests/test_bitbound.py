@@ -12,7 +12,7 @@ from reference_index import (
 from refusals import refused
 
 import bitindex as bi
-from bitindex.storage import read_file, write_file
+from bitindex.storage import FileFormatError, read_file, write_file
 
 METRICS = ["jaccard", "dice", "cosine"]
 EVERY_METRIC = pytest.mark.parametrize("metric", METRICS)
@@ -180,12 +180,11 @@ def test_wrong_popcounts_of_a_file_do_no_harm(metric, value, tmp_path):
         write_file(
             tmp_path / "b.bitx", "flat", stored.meta, {**stored.sections, "row_terms": terms}
         )
-        loaded = bi.load(tmp_path / "b.bitx")
+        with pytest.raises(FileFormatError, match="section 'row_terms' must follow from the codes"):
+            bi.load(tmp_path / "b.bitx")
+        loaded = bi.load(tmp_path / "b.bitx", mmap=True, verify=False)
         loaded.search(codes[:3], 5)
         loaded.range_search(codes[:3], 0.2)
-        loaded.update([0, 5], codes[:2])
-        loaded.add(codes)
-        loaded.search(codes[:3], 5)
 
 
 def test_options(tmp_path):
