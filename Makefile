@@ -28,10 +28,17 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 test: $(VENV)/.with-test ## run all tests
 	$(PYTEST)
 
+# Tests that run little of the compiled core, or what others run too; of `memory` the sanitizer's own
+# would not keep the limits.
+OUTSIDE_THE_CORE := before_or_after cli cli_tune collection collection_files collection_filters \
+  collection_model collection_processes datasets docstrings interrupts memory offloading packaging readme \
+  recurrent_training sampling trust tuning
+WITHIN_THE_CORE := $(foreach name,$(OUTSIDE_THE_CORE),--ignore=tests/test_$(name).py)
+
 # Kinds of index differ in which rows they look at, not in what they do with them: one kind tells
 # enough of the kernels.
 test-generic: $(VENV)/.with-test ## run the tests on the kernels for any CPU
-	BITINDEX_ISA=generic $(PYTEST) -m "not compiles" -k "not ivf and not hnsw and not mih"
+	BITINDEX_ISA=generic $(PYTEST) $(WITHIN_THE_CORE) -m "not compiles" -k "not ivf and not hnsw and not mih"
 
 # An own build, which PYTHONPATH puts before the one in .venv. The interpreter is no sanitized
 # program, so the runtime is loaded first; libstdc++ beside it, or it could not find the function
@@ -40,12 +47,9 @@ test-generic: $(VENV)/.with-test ## run the tests on the kernels for any CPU
 # does not mend them. No leaks: Python keeps much of its memory to the end, and each block would be one.
 SANITIZERS := address,undefined
 SANITIZED := build/sanitized
-# Tests that run little of the compiled core, or what others run too; and `memory`, whose limits the
-# sanitizer's own memory would not keep. That Ctrl-C acts within a second is a promise of the build
-# that users get, so those tests stay out too; and one order of bits takes the same paths as the other.
-UNSANITIZED := before_or_after cli cli_tune collection collection_files collection_filters collection_model \
-  collection_processes datasets docstrings interrupts memory offloading packaging readme recurrent_training \
-  sampling trust tuning
+# That Ctrl-C acts within a second is a promise of the build that users get, so those tests stay out;
+# how much is found is no matter of memory, and one order of bits takes the same paths as the other.
+UNSANITIZED := ctrl_c or recall or fewer_rows or starved or little
 SANITIZER_RUNTIME = $$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)
 
 sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -53,8 +57,8 @@ sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and Undefin
 	BITINDEX_SANITIZE=$(SANITIZERS) $(BIN)/python setup.py --quiet build --build-lib $(SANITIZED)
 	BITINDEX_SANITIZE=$(SANITIZERS) PYTHONPATH=$(SANITIZED) LD_PRELOAD="$(SANITIZER_RUNTIME)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	$(PYTEST) -m "not compiles and not forks_beside_threads" -k "not ctrl_c and not little" --capture=sys \
-	  $(foreach name,$(UNSANITIZED),--ignore=tests/test_$(name).py)
+	$(PYTEST) $(WITHIN_THE_CORE) -m "not compiles and not forks_beside_threads" \
+	  -k "not ($(UNSANITIZED))" --capture=sys
 
 # A program of its own, because ThreadSanitizer would have to know the interpreter too. RACE_SECONDS: for
 # each kind of index.
