@@ -107,10 +107,14 @@ class AdditiveCoder::Part {
   }
 
   void unpack_signs(const uint8_t* packed) {
-    for (size_t i = 0; i < n_; ++i, packed += coder_.n_bytes())
-      for_dealt_bits(coder_.n_bits(), [&](size_t column, size_t byte, uint8_t mask) {
-        signs_[i * width_ + column] = (packed[byte] & mask) != 0 ? 2 : 0;
+    std::vector<uint16_t> pairs(n_byte_pairs(coder_.n_bits()));
+    for (size_t i = 0; i < n_; ++i, packed += coder_.n_bytes()) {
+      for (size_t byte = 0; byte < coder_.n_bytes(); ++byte)
+        pairs[byte / 2] = byte % 2 == 0 ? packed[byte] : static_cast<uint16_t>(pairs[byte / 2] | packed[byte] << 8);
+      for_dealt_bits(coder_.n_bits(), [&](size_t column, size_t pair, uint16_t mask) {
+        signs_[i * width_ + column] = (pairs[pair] & mask) != 0 ? 2 : 0;
       });
+    }
   }
 
   // From r to e = r - D b, and <v, e>.

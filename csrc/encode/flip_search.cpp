@@ -73,7 +73,8 @@ FlipSearch::FlipSearch(const KernelTable& kernels, const FlipProblem& problem, s
       pulls_(problem.width()),
       along_(problem.n_bits()),
       rests_(problem.width()),
-      differs_(problem.width()) {}
+      flipped_(most_steps_),
+      pairs_(n_byte_pairs(problem.n_bits())) {}
 
 // The first step adds no row.
 void FlipSearch::start(const FlipStart& start) noexcept {
@@ -99,18 +100,12 @@ void FlipSearch::start(const FlipStart& start) noexcept {
   factor_ = weight * start.left_along * pull_unit * 32768.0f / unit;
   factor_step_ = 2.0f * weight * pull_unit * pull_unit * 32768.0f / unit;
   update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded(factor_)};
-  oldest_ = n_steps_ = 0;
+  n_steps_ = n_best_steps_ = 0;
   n_halves_ = 0;
   along_scale_ = factor_step_ > 0.0f ? 1.0 / (32768.0 * factor_step_) : 0.0;
   change_ = 0.0;
-  set_best(error_now());
-}
-
-void FlipSearch::set_best(double error) noexcept {
-  least_error_ = error;
+  least_error_ = error_now();
   coarsest_ = 0.0f;
-  if (since_best_ > 0) std::fill(differs_.begin(), differs_.end(), int16_t{0});
-  since_best_ = 0;
 }
 
 void FlipSearch::look() noexcept {
@@ -124,19 +119,19 @@ void FlipSearch::look() noexcept {
   ++n_halves_;
 }
 
+// Whether a step found the best signs so far is a coin's toss: there is no branch on it.
 bool FlipSearch::take() noexcept {
   if (rests_[next_.bit] != 0 || n_steps_ == most_steps_) return false;
   if (patience_ == 0 && 2 * next_.cost + n_halves_ >= 0) return false;
   flip(next_.bit);
   const double error = error_now();
-  coarsest_ = std::max(coarsest_, problem_.shares_[next_.bit]);
-  if (error < least_error_ - kLittle * coarsest_) {
-    set_best(error);
-    return true;
-  }
-  int16_t& differs = differs_[next_.bit];
-  differs = static_cast<int16_t>(~differs);
-  return ++since_best_ <= patience_;
+  const float coarsest = std::max(coarsest_, problem_.shares_[next_.bit]);
+  const size_t is_best = error < least_error_ - kLittle * coarsest;
+  const double errors[] = {least_error_, error};
+  least_error_ = errors[is_best];
+  coarsest_ = coarsest * static_cast<float>(1 - static_cast<int>(is_best));
+  n_best_steps_ += is_best * (n_steps_ - n_best_steps_);
+  return n_steps_ - n_best_steps_ <= patience_;
 }
 
 // Twice the change since the start. From sums of integers, and from <v, e> itself instead of pulls
@@ -153,27 +148,32 @@ void FlipSearch::flip(size_t j) noexcept {
   update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded(factor_)};
   signs_[j] = static_cast<int16_t>(~signs_[j]);
   pulls_[j] = static_cast<int16_t>(-pulls_[j]);
-  size_t& oldest = resting_[oldest_];
   if (n_steps_ >= tenure_) {
-    costs_[oldest] = saturated(costs_[oldest] - kRest);
-    rests_[oldest] = 0;
+    const size_t rested = flipped_[n_steps_ - tenure_];
+    costs_[rested] = saturated(costs_[rested] - kRest);
+    rests_[rested] = 0;
   }
   // The next step takes 1 from it, where 1/2 is meant: given back when the sign becomes negative,
   // so that two flips of a sign cancel.
   costs_[j] = saturated(own_pull - costs_[j] - n_halves_ - signs_[j] + kRest);
   rests_[j] = 1;
-  oldest = j;
-  oldest_ = oldest_ + 1 == tenure_ ? 0 : oldest_ + 1;
-  ++n_steps_;
+  flipped_[n_steps_++] = static_cast<uint32_t>(j);
 }
 
-void FlipSearch::pack_best(uint8_t* packed) const noexcept {
+void FlipSearch::pack_best(uint8_t* packed) noexcept {
   const size_t n_bits = problem_.n_bits();
-  std::fill(packed, packed + (n_bits + 7) / 8, uint8_t{0});
-  const int16_t *signs = signs_.data(), *differs = differs_.data();
-  for_dealt_bits(n_bits, [&](size_t column, size_t byte, uint8_t mask) {
-    packed[byte] |= static_cast<uint8_t>(~(signs[column] ^ differs[column]) & mask);
+  int16_t* signs = signs_.data();
+  while (n_steps_ > n_best_steps_) {
+    int16_t& sign = signs[flipped_[--n_steps_]];
+    sign = static_cast<int16_t>(~sign);
+  }
+  std::fill(pairs_.begin(), pairs_.end(), uint16_t{0});
+  uint16_t* pairs = pairs_.data();
+  for_dealt_bits(n_bits, [=](size_t column, size_t pair, uint16_t mask) {
+    pairs[pair] = static_cast<uint16_t>(pairs[pair] | (~signs[column] & mask));
   });
+  for (size_t byte = 0; byte < (n_bits + 7) / 8; ++byte)
+    packed[byte] = static_cast<uint8_t>(pairs[byte / 2] >> byte % 2 * 8);
 }
 
 }  // namespace bitindex
