@@ -64,14 +64,14 @@ class AdditiveCoder::Part {
  private:
   void round_rows(const float* rows) {
     const size_t d = coder_.n_dims();
-    for (size_t i = 0; i < n_; ++i) scales_[i] = round_row(rows + i * d, d, &rounded_[i * stride_]);
+    for (size_t i = 0; i < n_; ++i) scales_[i] = round_row(kernels_, rows + i * d, d, &rounded_[i * stride_]);
   }
 
   // Adds the rounded rows times a matrix.
   void multiply(const IntegerMatrix& matrix, std::vector<float>& out) {
     matrix.multiply(kernels_, rounded_.data(), n_, stride_, sums_.data());
     for (size_t i = 0; i < n_; ++i)
-      matrix.add_products(&sums_[i * matrix.n_sums()], scales_[i], matrix.width(),
+      matrix.add_products(kernels_, &sums_[i * matrix.n_sums()], scales_[i], matrix.width(),
                           &out[i * width_]);
   }
 
@@ -127,7 +127,7 @@ class AdditiveCoder::Part {
     for (size_t i = 0; i < n_; ++i) {
       float* left = &left_[i * d];
       for (size_t k = 0; k < d; ++k) along_row[k] = left[k] + coder_.along_center_[k];
-      decoder.add_products(&sums_[i * decoder.n_sums()], -1.0f, d, left);
+      decoder.add_products(kernels_, &sums_[i * decoder.n_sums()], -1.0f, d, left);
       left_along_[i] = dot(along_row.data(), left, 1.0f, d);
     }
   }
@@ -188,11 +188,11 @@ AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matric
     : center_(matrices.center, matrices.center + matrices.n_dims),
       along_center_(matrices.along_center, matrices.along_center + matrices.n_dims),
       n_bits_(matrices.n_bits),
-      decoder_(matrices.decoder, matrices.n_dims, n_bits_, {}),
-      decoder_rows_(matrices.decoder, matrices.n_dims, n_bits_, {kSignOffset, n_layers(), true}),
-      weighted_(matrices.weighted, matrices.n_dims, n_bits_, {}),
-      evidence_(matrices.evidence, matrices.n_dims, n_bits_, {}),
-      feedback_(earlier_feedback(matrices).data(), n_bits_, n_bits_,
+      decoder_(work.kernels, matrices.decoder, matrices.n_dims, n_bits_, {}),
+      decoder_rows_(work.kernels, matrices.decoder, matrices.n_dims, n_bits_, {kSignOffset, n_layers(), true}),
+      weighted_(work.kernels, matrices.weighted, matrices.n_dims, n_bits_, {}),
+      evidence_(work.kernels, matrices.evidence, matrices.n_dims, n_bits_, {}),
+      feedback_(work.kernels, earlier_feedback(matrices).data(), n_bits_, n_bits_,
                 {kSignOffset, n_layers(), false}),
       feedback_blocks_(width() * kBlock),
       along_(width()) {

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "encode/bit_order.h"
-#include "encode/integer_matrix.h"
 
 namespace bitindex {
 namespace {
@@ -80,20 +79,15 @@ FlipSearch::FlipSearch(const KernelTable& kernels, const FlipProblem& problem, s
 void FlipSearch::start(const FlipStart& start) noexcept {
   const size_t n_bits = problem_.n_bits();
   const float weight = problem_.along_weight_, unit = problem_.unit_;
-  const float *own = problem_.own_.data(), *scales = problem_.scales_.data();
+  const float* scales = problem_.scales_.data();
   float* along = along_.data();
   for (size_t j = 0; j < n_bits; ++j) along[j] = start.along[j] * (scales[j] * unit);
-  const float pull_unit = std::max(largest_magnitude(along, n_bits), 1e-30f) / 32767.0f;
+  const float pull_unit = std::max(kernels_.largest_magnitude(along, n_bits), 1e-30f) / 32767.0f;
   const float pulls_per_along = 1.0f / pull_unit;
-  int16_t *costs = costs_.data(), *pulls = pulls_.data(), *signs = signs_.data();
-  for (size_t j = 0; j < n_bits; ++j) {
-    const float sign = static_cast<float>(start.signs[j] - 1);
-    const float own_along = weight * start.along[j] * start.along[j];
-    const float cost = sign * start.gradient[j] + (own[j] + own_along);
-    costs[j] = rounded(cost * scales[j]);
-    pulls[j] = rounded(sign * along[j] * pulls_per_along);
-    signs[j] = static_cast<int16_t>((start.signs[j] >> 1) - 1);
-  }
+  int16_t* costs = costs_.data();
+  kernels_.start_flips({start.signs, start.gradient, start.along, problem_.own_.data(), scales, along,
+                        weight, pulls_per_along},
+                       n_bits, costs, pulls_.data(), signs_.data());
   std::fill(costs + n_bits, costs + problem_.width(), int16_t{INT16_MAX});
   std::fill(rests_.begin(), rests_.end(), uint8_t{0});
   std::fill(rests_.begin() + static_cast<std::ptrdiff_t>(n_bits), rests_.end(), uint8_t{1});
