@@ -99,7 +99,7 @@ class AdditiveCoder::Part {
       feedback.multiply_panel(kernels_, signs_.data(), n_, width_, first, panel, sums_.data());
       for (size_t layer = 0; layer < feedback.n_layers(); ++layer)
         for (size_t i = 0; i < n_; ++i)
-          feedback.add_products(&sums_[(layer * n_ + i) * kBlock], -1.0f, panel, layer,
+          feedback.add_products(kernels_, &sums_[(layer * n_ + i) * kBlock], -1.0f, panel, layer,
                                 &evidence[i * width_ + first]);
       kernels_.decide_signs(&evidence[first], n_, width_, &coder_.feedback_blocks_[first * kBlock],
                             &signs_[first], width_);

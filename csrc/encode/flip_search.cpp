@@ -23,15 +23,6 @@ int16_t saturated(int x) noexcept {
   return static_cast<int16_t>(std::min(std::max(x, INT16_MIN), INT16_MAX));
 }
 
-// Rounds; what is too large becomes the largest number, with its sign.
-int16_t rounded(float x) noexcept {
-  constexpr float kLimit = 32767.0f;
-  constexpr float kShift = 12582912.0f;  // 3 * 2^22: adding and subtracting it rounds
-  const float above = x > -kLimit ? x : -kLimit;
-  const float within = above < kLimit ? above : kLimit;
-  return static_cast<int16_t>(static_cast<int32_t>((within + kShift) - kShift));
-}
-
 }  // namespace
 
 FlipProblem::FlipProblem(const float* gram, size_t n_dims, size_t n_bits, size_t stride,
@@ -57,7 +48,7 @@ FlipProblem::FlipProblem(const float* gram, size_t n_dims, size_t n_bits, size_t
   for (size_t i = 0; i < n_bits; ++i)
     for (size_t j = 0; j < n_bits; ++j)
       if (i != j)
-        doubled_[i * width_ + j] = rounded(2.0f * gram[i * stride + j] * scales_[j] - 0.5f);
+        doubled_[i * width_ + j] = rounded_short(2.0f * gram[i * stride + j] * scales_[j] - 0.5f);
 }
 
 // Where patience is 0 no sign has to rest, but for the one flipped last it does no harm.
@@ -93,7 +84,7 @@ void FlipSearch::start(const FlipStart& start) noexcept {
   std::fill(rests_.begin() + static_cast<std::ptrdiff_t>(n_bits), rests_.end(), uint8_t{1});
   factor_ = weight * start.left_along * pull_unit * 32768.0f / unit;
   factor_step_ = 2.0f * weight * pull_unit * pull_unit * 32768.0f / unit;
-  update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded(factor_)};
+  update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded_short(factor_)};
   n_steps_ = n_best_steps_ = 0;
   n_halves_ = 0;
   along_scale_ = factor_step_ > 0.0f ? 1.0 / (32768.0 * factor_step_) : 0.0;
@@ -136,10 +127,10 @@ double FlipSearch::error_now() const noexcept { return change_ + along_scale_ * 
 // What the flip changes is added to the costs by the next step.
 void FlipSearch::flip(size_t j) noexcept {
   const float pull = pulls_[j], factor_change = factor_step_ * problem_.shares_[j] * pull;
-  const int own_pull = rounded(factor_change * pull / 32768.0f);
+  const int own_pull = rounded_short(factor_change * pull / 32768.0f);
   change_ += (2 * costs_[j] + n_halves_ - own_pull) * problem_.shares_[j];
   factor_ += factor_change;
-  update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded(factor_)};
+  update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded_short(factor_)};
   signs_[j] = static_cast<int16_t>(~signs_[j]);
   pulls_[j] = static_cast<int16_t>(-pulls_[j]);
   if (n_steps_ >= tenure_) {

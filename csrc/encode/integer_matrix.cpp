@@ -79,10 +79,9 @@ void IntegerMatrix::add_products(const KernelTable& kernels, const int32_t* sums
     kernels.add_scaled(sums + first, &scales_[first], factor, n_columns, out);
 }
 
-void IntegerMatrix::add_products(const int32_t* sums, float factor, size_t panel, size_t layer,
-                                 float* out) const noexcept {
-  const float* scales = &scales_[layer * width() + panel * kWidth];
-  for (size_t j = 0; j < kWidth; ++j) out[j] += static_cast<float>(sums[j]) * (factor * scales[j]);
+void IntegerMatrix::add_products(const KernelTable& kernels, const int32_t* sums, float factor,
+                                 size_t panel, size_t layer, float* out) const noexcept {
+  kernels.add_scaled(sums, &scales_[layer * width() + panel * kWidth], factor, kWidth, out);
 }
 
 }  // namespace bitindex

@@ -56,8 +56,8 @@ class IntegerMatrix {
   void add_products(const KernelTable& kernels, const int32_t* sums, float factor,
                     size_t n_columns, float* out) const noexcept;
   // The same of a row and layer of multiply_panel.
-  void add_products(const int32_t* sums, float factor, size_t panel, size_t layer,
-                    float* out) const noexcept;
+  void add_products(const KernelTable& kernels, const int32_t* sums, float factor, size_t panel,
+                    size_t layer, float* out) const noexcept;
   size_t n_layers() const noexcept { return n_layers_; }
 
  private:

@@ -6,8 +6,6 @@
 
 namespace bitindex {
 
-constexpr float kShiftOfRounding = 12582912.0f;  // 3 * 2^22: adding and subtracting it rounds
-
 template <class Isa>
 float largest_magnitude(const float* x, size_t n) noexcept {
   int32_t largest = 0;  // of floats without their sign, which are in the order of their bits
@@ -25,19 +23,9 @@ float largest_magnitude(const float* x, size_t n) noexcept {
 template <class Isa>
 void round_bytes(const float* x, float factor, int offset, size_t n, uint8_t* out) noexcept {
   for (size_t i = 0; i < n; ++i) {
-    const float rounded = (x[i] * factor + kShiftOfRounding) - kShiftOfRounding;
+    const float rounded = (x[i] * factor + kRoundingShift) - kRoundingShift;
     out[i] = static_cast<uint8_t>(static_cast<int32_t>(rounded) + offset);
   }
-}
-
-// Rounds; what is too large becomes the largest number, with its sign.
-template <class Isa>
-int16_t rounded_short(float x) noexcept {
-  constexpr float kLimit = 32767.0f;
-  const float above = x > -kLimit ? x : -kLimit;
-  const float within = above < kLimit ? above : kLimit;
-  return static_cast<int16_t>(static_cast<int32_t>((within + kShiftOfRounding) -
-                                                   kShiftOfRounding));
 }
 
 template <class Isa>
@@ -49,16 +37,17 @@ void add_scaled(const int32_t* sums, const float* scales, float factor, size_t n
 template <class Isa>
 void start_flips(const FlipTerms& terms, size_t n, int16_t* costs, int16_t* pulls,
                  int16_t* out_signs) noexcept {
-  const FlipTerms t = terms;
+  const FlipTerms t = terms;  // a copy, which nothing that is written can change
   for (size_t j = 0; j < n; ++j) {
     const float sign = static_cast<float>(t.signs[j] - 1);
     const float own_along = t.along_weight * t.along[j] * t.along[j];
     const float cost = sign * t.gradient[j] + (t.own[j] + own_along);
-    costs[j] = rounded_short<Isa>(cost * t.scales[j]);
+    costs[j] = rounded_short(cost * t.scales[j]);
   }
+  // In a loop of its own: GCC 12 gives up on one that writes three arrays.
   for (size_t j = 0; j < n; ++j) {
     const float sign = static_cast<float>(t.signs[j] - 1);
-    pulls[j] = rounded_short<Isa>(sign * t.pulls[j] * t.pull_scale);
+    pulls[j] = rounded_short(sign * t.pulls[j] * t.pull_scale);
     out_signs[j] = static_cast<int16_t>((t.signs[j] >> 1) - 1);
   }
 }
