@@ -64,7 +64,8 @@ class AdditiveCoder::Part {
  private:
   void round_rows(const float* rows) {
     const size_t d = coder_.n_dims();
-    for (size_t i = 0; i < n_; ++i) scales_[i] = round_row(kernels_, rows + i * d, d, &rounded_[i * stride_]);
+    for (size_t i = 0; i < n_; ++i)
+      scales_[i] = round_row(kernels_, rows + i * d, d, &rounded_[i * stride_]);
   }
 
   // Adds the rounded rows times a matrix.
@@ -110,7 +111,9 @@ class AdditiveCoder::Part {
     std::vector<uint16_t> pairs(n_byte_pairs(coder_.n_bits()));
     for (size_t i = 0; i < n_; ++i, packed += coder_.n_bytes()) {
       for (size_t byte = 0; byte < coder_.n_bytes(); ++byte)
-        pairs[byte / 2] = byte % 2 == 0 ? packed[byte] : static_cast<uint16_t>(pairs[byte / 2] | packed[byte] << 8);
+        pairs[byte / 2] = byte % 2 == 0
+                              ? packed[byte]
+                              : static_cast<uint16_t>(pairs[byte / 2] | packed[byte] << 8);
       for_dealt_bits(coder_.n_bits(), [&](size_t column, size_t pair, uint16_t mask) {
         signs_[i * width_ + column] = (pairs[pair] & mask) != 0 ? 2 : 0;
       });
@@ -189,7 +192,8 @@ AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matric
       along_center_(matrices.along_center, matrices.along_center + matrices.n_dims),
       n_bits_(matrices.n_bits),
       decoder_(work.kernels, matrices.decoder, matrices.n_dims, n_bits_, {}),
-      decoder_rows_(work.kernels, matrices.decoder, matrices.n_dims, n_bits_, {kSignOffset, n_layers(), true}),
+      decoder_rows_(work.kernels, matrices.decoder, matrices.n_dims, n_bits_,
+                    {kSignOffset, n_layers(), true}),
       weighted_(work.kernels, matrices.weighted, matrices.n_dims, n_bits_, {}),
       evidence_(work.kernels, matrices.evidence, matrices.n_dims, n_bits_, {}),
       feedback_(work.kernels, earlier_feedback(matrices).data(), n_bits_, n_bits_,

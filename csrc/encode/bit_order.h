@@ -11,8 +11,8 @@ namespace bitindex {
 // Pairs of bytes that a code has, the last of which may lack its second byte.
 constexpr size_t n_byte_pairs(size_t n_bits) noexcept { return (n_bits + 15) / 16; }
 
-// Calls use(column, pair, mask) for all columns in turn: which pair of bytes, and which bit of it as
-// a number whose low byte comes first.
+// Calls use(column, pair, mask) for all columns in turn: which pair of bytes, and which bit of it
+// as a number whose low byte comes first.
 template <class Use>
 void for_dealt_bits(size_t n_bits, Use use) {
   constexpr size_t kTurns = 16;

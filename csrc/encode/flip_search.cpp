@@ -76,8 +76,8 @@ void FlipSearch::start(const FlipStart& start) noexcept {
   const float pull_unit = std::max(kernels_.largest_magnitude(along, n_bits), 1e-30f) / 32767.0f;
   const float pulls_per_along = 1.0f / pull_unit;
   int16_t* costs = costs_.data();
-  kernels_.start_flips({start.signs, start.gradient, start.along, problem_.own_.data(), scales, along,
-                        weight, pulls_per_along},
+  kernels_.start_flips({start.signs, start.gradient, start.along, problem_.own_.data(), scales,
+                        along, weight, pulls_per_along},
                        n_bits, costs, pulls_.data(), signs_.data());
   std::fill(costs + n_bits, costs + problem_.width(), int16_t{INT16_MAX});
   std::fill(rests_.begin(), rests_.end(), uint8_t{0});

@@ -75,10 +75,10 @@ class FlipSearch {
   AlignedArray<int16_t> signs_;  // 0, or -1 for negative ones
   // D^T v, negated where the sign is negative, in a unit of the row.
   AlignedArray<int16_t> pulls_;
-  AlignedArray<float> along_;     // D^T v in the units of bits
-  std::vector<uint8_t> rests_;    // 1 for signs that must not flip now
+  AlignedArray<float> along_;      // D^T v in the units of bits
+  std::vector<uint8_t> rests_;     // 1 for signs that must not flip now
   std::vector<uint32_t> flipped_;  // (n_steps_): which sign each step flipped
-  std::vector<uint16_t> pairs_;  // of bytes of the code
+  std::vector<uint16_t> pairs_;    // of bytes of the code
   FlipUpdate update_;
   float factor_, factor_step_;  // the update's factor is factor_, which a flip changes by its pull
   CheapestFlip next_;

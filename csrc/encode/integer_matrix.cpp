@@ -45,7 +45,8 @@ void IntegerMatrix::set_column(const KernelTable& kernels, size_t column, int of
   std::vector<uint8_t> bytes(entries.size());
   for (size_t layer = 0; layer < n_layers_; ++layer) {
     const size_t place = layer * width() + column;
-    const float scale = round_to_bytes(kernels, entries.data(), entries.size(), 127.0f, 0, bytes.data());
+    const float scale =
+        round_to_bytes(kernels, entries.data(), entries.size(), 127.0f, 0, bytes.data());
     scales_[place] = scale;
     int8_t* quads = &quads_[place / kWidth * panel_stride() + place % kWidth * 4];
     for (size_t k = 0; k < entries.size(); ++k) {

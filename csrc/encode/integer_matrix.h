@@ -53,8 +53,8 @@ class IntegerMatrix {
                       size_t n_dims, size_t panel, int32_t* sums) const noexcept;
 
   // Adds factor * (row * matrix), from the sums of that row, to n_columns numbers.
-  void add_products(const KernelTable& kernels, const int32_t* sums, float factor,
-                    size_t n_columns, float* out) const noexcept;
+  void add_products(const KernelTable& kernels, const int32_t* sums, float factor, size_t n_columns,
+                    float* out) const noexcept;
   // The same of a row and layer of multiply_panel.
   void add_products(const KernelTable& kernels, const int32_t* sums, float factor, size_t panel,
                     size_t layer, float* out) const noexcept;
