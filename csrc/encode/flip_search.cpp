@@ -63,7 +63,6 @@ FlipSearch::FlipSearch(const KernelTable& kernels, const FlipProblem& problem, s
       pulls_(problem.width()),
       along_(problem.n_bits()),
       rests_(problem.width()),
-      flipped_(most_steps_),
       pairs_(n_byte_pairs(problem.n_bits())) {}
 
 // The first step adds no row.
@@ -85,7 +84,8 @@ void FlipSearch::start(const FlipStart& start) noexcept {
   factor_ = weight * start.left_along * pull_unit * 32768.0f / unit;
   factor_step_ = 2.0f * weight * pull_unit * pull_unit * 32768.0f / unit;
   update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded_short(factor_)};
-  n_steps_ = n_best_steps_ = 0;
+  flipped_.clear();
+  n_best_steps_ = 0;
   n_halves_ = 0;
   along_scale_ = factor_step_ > 0.0f ? 1.0 / (32768.0 * factor_step_) : 0.0;
   change_ = 0.0;
@@ -105,8 +105,8 @@ void FlipSearch::look() noexcept {
 }
 
 // Whether a step found the best signs so far is a coin's toss: there is no branch on it.
-bool FlipSearch::take() noexcept {
-  if (rests_[next_.bit] != 0 || n_steps_ == most_steps_) return false;
+bool FlipSearch::take() {
+  if (rests_[next_.bit] != 0 || flipped_.size() == most_steps_) return false;
   if (patience_ == 0 && 2 * next_.cost + n_halves_ >= 0) return false;
   flip(next_.bit);
   const double error = error_now();
@@ -115,8 +115,8 @@ bool FlipSearch::take() noexcept {
   const double errors[] = {least_error_, error};
   least_error_ = errors[is_best];
   coarsest_ = coarsest * static_cast<float>(1 - static_cast<int>(is_best));
-  n_best_steps_ += is_best * (n_steps_ - n_best_steps_);
-  return n_steps_ - n_best_steps_ <= patience_;
+  n_best_steps_ += is_best * (flipped_.size() - n_best_steps_);
+  return flipped_.size() - n_best_steps_ <= patience_;
 }
 
 // Twice the change since the start. From sums of integers, and from <v, e> itself instead of pulls
@@ -125,7 +125,7 @@ bool FlipSearch::take() noexcept {
 double FlipSearch::error_now() const noexcept { return change_ + along_scale_ * factor_ * factor_; }
 
 // What the flip changes is added to the costs by the next step.
-void FlipSearch::flip(size_t j) noexcept {
+void FlipSearch::flip(size_t j) {
   const float pull = pulls_[j], factor_change = factor_step_ * problem_.shares_[j] * pull;
   const int own_pull = rounded_short(factor_change * pull / 32768.0f);
   change_ += (2 * costs_[j] + n_halves_ - own_pull) * problem_.shares_[j];
@@ -133,8 +133,8 @@ void FlipSearch::flip(size_t j) noexcept {
   update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded_short(factor_)};
   signs_[j] = static_cast<int16_t>(~signs_[j]);
   pulls_[j] = static_cast<int16_t>(-pulls_[j]);
-  if (n_steps_ >= tenure_) {
-    const size_t rested = flipped_[n_steps_ - tenure_];
+  if (flipped_.size() >= tenure_) {
+    const size_t rested = flipped_[flipped_.size() - tenure_];
     costs_[rested] = saturated(costs_[rested] - kRest);
     rests_[rested] = 0;
   }
@@ -142,14 +142,14 @@ void FlipSearch::flip(size_t j) noexcept {
   // so that two flips of a sign cancel.
   costs_[j] = saturated(own_pull - costs_[j] - n_halves_ - signs_[j] + kRest);
   rests_[j] = 1;
-  flipped_[n_steps_++] = static_cast<uint32_t>(j);
+  flipped_.push_back(static_cast<uint32_t>(j));
 }
 
 void FlipSearch::pack_best(uint8_t* packed) noexcept {
   const size_t n_bits = problem_.n_bits();
   int16_t* signs = signs_.data();
-  while (n_steps_ > n_best_steps_) {
-    int16_t& sign = signs[flipped_[--n_steps_]];
+  for (size_t step = n_best_steps_; step < flipped_.size(); ++step) {
+    int16_t& sign = signs[flipped_[step]];
     sign = static_cast<int16_t>(~sign);
   }
   std::fill(pairs_.begin(), pairs_.end(), uint16_t{0});

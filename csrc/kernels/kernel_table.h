@@ -110,7 +110,7 @@ inline int sign_of(float x) noexcept {
 // Adding and subtracting it rounds numbers below 2^22 to integers, to even ones from the middle.
 constexpr float kRoundingShift = 12582912.0f;  // 3 * 2^22
 
-// Rounds; what is beyond 32767, with its sign, becomes that, and a NaN the smallest.
+// Rounds; what is beyond 32767 becomes that, with its sign, and a NaN -32767.
 inline int16_t rounded_short(float x) noexcept {
   constexpr float kLimit = 32767.0f;
   const float above = x > -kLimit ? x : -kLimit;

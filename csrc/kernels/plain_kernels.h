@@ -43,10 +43,6 @@ void start_flips(const FlipTerms& terms, size_t n, int16_t* costs, int16_t* pull
     const float own_along = t.along_weight * t.along[j] * t.along[j];
     const float cost = sign * t.gradient[j] + (t.own[j] + own_along);
     costs[j] = rounded_short(cost * t.scales[j]);
-  }
-  // In a loop of its own: GCC 12 gives up on one that writes three arrays.
-  for (size_t j = 0; j < n; ++j) {
-    const float sign = static_cast<float>(t.signs[j] - 1);
     pulls[j] = rounded_short(sign * t.pulls[j] * t.pull_scale);
     out_signs[j] = static_cast<int16_t>((t.signs[j] >> 1) - 1);
   }
