@@ -104,6 +104,19 @@ def decide_signs(evidence, feedback):
     return (signs + 1).astype(np.uint8)
 
 
+def rounded_short(x):
+    """The nearest integers, at most 32767 in magnitude."""
+    return np.rint(np.clip(x, -32767, 32767)).astype(np.int16)
+
+
+def start_flips(signs, gradient, along, own, scales, pulls, along_weight, pull_scale):
+    """Costs and pulls as integers where a search starts, and the signs as 0 and -1."""
+    sign = signs.astype(np.float32) - 1
+    own = own + np.float32(along_weight) * along * along
+    costs = rounded_short((sign * gradient + own) * scales)
+    return costs, rounded_short(sign * pulls * np.float32(pull_scale)), np.int16(sign < 0) * -1
+
+
 def next_flip(costs, row, sign, signs, pulls, factor):
     """The new costs, the bit with the smallest one where pulls are added, and that cost."""
     least, most = np.iinfo(np.int16).min, np.iinfo(np.int16).max

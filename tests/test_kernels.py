@@ -239,6 +239,55 @@ def test_decide_signs(kernels):
         )
 
 
+def test_largest_magnitude(kernels):
+    rng = np.random.default_rng(7)
+    for n in [*LENGTHS, 384, 1000]:
+        x = at_offset(rng.normal(size=n).astype(np.float32), n % 5)
+        assert kernels.largest_magnitude(x) == np.abs(x).max(initial=0), f"{n=}"
+        for place in range(0, n, 7):
+            x[place] = -100 - place
+            assert kernels.largest_magnitude(x) == 100 + place, f"{n=} {place=}"
+        if n > 0:
+            x[n // 2] = -np.inf
+            assert kernels.largest_magnitude(x) == np.inf, f"{n=}"
+            x[n - 1] = np.nan
+            assert np.isnan(kernels.largest_magnitude(x)), f"{n=}"
+
+
+def test_round_bytes(kernels):
+    rng = np.random.default_rng(8)
+    for n in [*LENGTHS, 384, 1000]:
+        x = at_offset(rng.uniform(-126, 126, n).astype(np.float32), n % 5)
+        x[::3] = np.floor(x[::3]) + 0.5  # from the middle to even ones
+        for factor, offset in ((1, 0), (0.5, 64), (1, 127)):
+            expected = (np.rint(x * np.float32(factor)) + offset).astype(np.int16).astype(np.uint8)
+            np.testing.assert_array_equal(kernels.round_bytes(x, factor, offset), expected)
+
+
+def test_add_scaled(kernels):
+    rng = np.random.default_rng(9)
+    for n in [*LENGTHS, 384, 1000]:
+        x, scales = (at_offset(rng.normal(size=n).astype(np.float32), n % 5) for _ in "xs")
+        sums = at_offset(rng.integers(-(2**31), 2**31, n).astype(np.int32), 1)
+        for factor in (-1, 0.3):
+            expected = x + sums.astype(np.float32) * (np.float32(factor) * scales)
+            np.testing.assert_array_equal(kernels.add_scaled(sums, scales, factor, x), expected)
+
+
+def test_start_flips(kernels):
+    rng = np.random.default_rng(10)
+    for n in [*LENGTHS, 384, 1000]:
+        names = ("gradient", "along", "own", "scales", "pulls")
+        terms = {name: at_offset(rng.normal(size=n).astype(np.float32), n % 5) for name in names}
+        terms["signs"] = at_offset(2 * rng.integers(0, 2, n, dtype=np.uint8), 1)
+        for most in (1, 3e4, 1e9):  # beyond 32767 too
+            terms["scales"][: n // 2] *= most
+            scalars = {"along_weight": 0.3, "pull_scale": 0.4 * most}
+            expected = reference.start_flips(**terms, **scalars)
+            for got, wanted in zip(kernels.start_flips(**terms, **scalars), expected, strict=True):
+                np.testing.assert_array_equal(got, wanted, err_msg=f"{n=} {most=}")
+
+
 @pytest.mark.parametrize("n", [32, 64, 96, 384, 544, 4128, 65536])
 def test_next_flip(kernels, n):
     rng = np.random.default_rng(n)

@@ -144,6 +144,45 @@ class Kernels {
     return signs;
   }
 
+  float largest_magnitude(const Array<float>& x) const {
+    return table_.largest_magnitude(x.data(), size_of(x));
+  }
+
+  Array<uint8_t> round_bytes(const Array<float>& x, float factor, int offset) const {
+    auto out = new_array<uint8_t>({size_of(x)});
+    table_.round_bytes(x.data(), factor, offset, size_of(x), out.mutable_data());
+    return out;
+  }
+
+  Array<float> add_scaled(const Array<int32_t>& sums, const Array<float>& scales, float factor,
+                          const Array<float>& x) const {
+    values_of<int32_t>(sums, size_of(x), 1, "sums");
+    values_of<float>(scales, size_of(x), 1, "scales");
+    Array<float> out(x.size(), x.data());
+    table_.add_scaled(sums.data(), scales.data(), factor, size_of(x), out.mutable_data());
+    return out;
+  }
+
+  std::tuple<Array<int16_t>, Array<int16_t>, Array<int16_t>> start_flips(
+      const Array<uint8_t>& signs, const Array<float>& gradient, const Array<float>& along,
+      const Array<float>& own, const Array<float>& scales, const Array<float>& pulls,
+      float along_weight, float pull_scale) const {
+    const size_t n = size_of(signs);
+    const FlipTerms terms = {signs.data(),
+                             values_of<float>(gradient, n, 1, "gradient"),
+                             values_of<float>(along, n, 1, "along"),
+                             values_of<float>(own, n, 1, "own"),
+                             values_of<float>(scales, n, 1, "scales"),
+                             values_of<float>(pulls, n, 1, "pulls"),
+                             along_weight,
+                             pull_scale};
+    std::tuple out(new_array<int16_t>({n}), new_array<int16_t>({n}), new_array<int16_t>({n}));
+    auto& [costs, new_pulls, new_signs] = out;
+    table_.start_flips(terms, n, costs.mutable_data(), new_pulls.mutable_data(),
+                       new_signs.mutable_data());
+    return out;
+  }
+
   std::tuple<Array<int16_t>, size_t, int> next_flip(const Array<int16_t>& costs,
                                                     const Array<int16_t>& row, int16_t sign,
                                                     const Array<int16_t>& signs,
@@ -216,6 +255,14 @@ void bind_kernels(py::module_& module) {
            py::arg("starts").noconvert())
       .def("decide_signs", &Kernels::decide_signs, py::arg("evidence").noconvert(),
            py::arg("feedback").noconvert())
+      .def("largest_magnitude", &Kernels::largest_magnitude, x)
+      .def("round_bytes", &Kernels::round_bytes, x, py::arg("factor"), py::arg("offset"))
+      .def("add_scaled", &Kernels::add_scaled, py::arg("sums").noconvert(),
+           py::arg("scales").noconvert(), py::arg("factor"), x)
+      .def("start_flips", &Kernels::start_flips, py::arg("signs").noconvert(),
+           py::arg("gradient").noconvert(), py::arg("along").noconvert(),
+           py::arg("own").noconvert(), py::arg("scales").noconvert(), py::arg("pulls").noconvert(),
+           py::arg("along_weight"), py::arg("pull_scale"))
       .def("next_flip", &Kernels::next_flip, py::arg("costs").noconvert(),
            py::arg("row").noconvert(), py::arg("sign"), py::arg("signs").noconvert(),
            py::arg("pulls").noconvert(), py::arg("factor"))

@@ -64,14 +64,15 @@ class AdditiveCoder::Part {
  private:
   void round_rows(const float* rows) {
     const size_t d = coder_.n_dims();
-    for (size_t i = 0; i < n_; ++i) scales_[i] = round_row(rows + i * d, d, &rounded_[i * stride_]);
+    for (size_t i = 0; i < n_; ++i)
+      scales_[i] = round_row(kernels_, rows + i * d, d, &rounded_[i * stride_]);
   }
 
   // Adds the rounded rows times a matrix.
   void multiply(const IntegerMatrix& matrix, std::vector<float>& out) {
     matrix.multiply(kernels_, rounded_.data(), n_, stride_, sums_.data());
     for (size_t i = 0; i < n_; ++i)
-      matrix.add_products(&sums_[i * matrix.n_sums()], scales_[i], matrix.width(),
+      matrix.add_products(kernels_, &sums_[i * matrix.n_sums()], scales_[i], matrix.width(),
                           &out[i * width_]);
   }
 
@@ -99,7 +100,7 @@ class AdditiveCoder::Part {
       feedback.multiply_panel(kernels_, signs_.data(), n_, width_, first, panel, sums_.data());
       for (size_t layer = 0; layer < feedback.n_layers(); ++layer)
         for (size_t i = 0; i < n_; ++i)
-          feedback.add_products(&sums_[(layer * n_ + i) * kBlock], -1.0f, panel, layer,
+          feedback.add_products(kernels_, &sums_[(layer * n_ + i) * kBlock], -1.0f, panel, layer,
                                 &evidence[i * width_ + first]);
       kernels_.decide_signs(&evidence[first], n_, width_, &coder_.feedback_blocks_[first * kBlock],
                             &signs_[first], width_);
@@ -107,10 +108,16 @@ class AdditiveCoder::Part {
   }
 
   void unpack_signs(const uint8_t* packed) {
-    for (size_t i = 0; i < n_; ++i, packed += coder_.n_bytes())
-      for_dealt_bits(coder_.n_bits(), [&](size_t column, size_t byte, uint8_t mask) {
-        signs_[i * width_ + column] = (packed[byte] & mask) != 0 ? 2 : 0;
+    std::vector<uint16_t> pairs(n_byte_pairs(coder_.n_bits()));
+    for (size_t i = 0; i < n_; ++i, packed += coder_.n_bytes()) {
+      for (size_t byte = 0; byte < coder_.n_bytes(); ++byte)
+        pairs[byte / 2] = byte % 2 == 0
+                              ? packed[byte]
+                              : static_cast<uint16_t>(pairs[byte / 2] | packed[byte] << 8);
+      for_dealt_bits(coder_.n_bits(), [&](size_t column, size_t pair, uint16_t mask) {
+        signs_[i * width_ + column] = (pairs[pair] & mask) != 0 ? 2 : 0;
       });
+    }
   }
 
   // From r to e = r - D b, and <v, e>.
@@ -123,7 +130,7 @@ class AdditiveCoder::Part {
     for (size_t i = 0; i < n_; ++i) {
       float* left = &left_[i * d];
       for (size_t k = 0; k < d; ++k) along_row[k] = left[k] + coder_.along_center_[k];
-      decoder.add_products(&sums_[i * decoder.n_sums()], -1.0f, d, left);
+      decoder.add_products(kernels_, &sums_[i * decoder.n_sums()], -1.0f, d, left);
       left_along_[i] = dot(along_row.data(), left, 1.0f, d);
     }
   }
@@ -184,11 +191,12 @@ AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matric
     : center_(matrices.center, matrices.center + matrices.n_dims),
       along_center_(matrices.along_center, matrices.along_center + matrices.n_dims),
       n_bits_(matrices.n_bits),
-      decoder_(matrices.decoder, matrices.n_dims, n_bits_, {}),
-      decoder_rows_(matrices.decoder, matrices.n_dims, n_bits_, {kSignOffset, n_layers(), true}),
-      weighted_(matrices.weighted, matrices.n_dims, n_bits_, {}),
-      evidence_(matrices.evidence, matrices.n_dims, n_bits_, {}),
-      feedback_(earlier_feedback(matrices).data(), n_bits_, n_bits_,
+      decoder_(work.kernels, matrices.decoder, matrices.n_dims, n_bits_, {}),
+      decoder_rows_(work.kernels, matrices.decoder, matrices.n_dims, n_bits_,
+                    {kSignOffset, n_layers(), true}),
+      weighted_(work.kernels, matrices.weighted, matrices.n_dims, n_bits_, {}),
+      evidence_(work.kernels, matrices.evidence, matrices.n_dims, n_bits_, {}),
+      feedback_(work.kernels, earlier_feedback(matrices).data(), n_bits_, n_bits_,
                 {kSignOffset, n_layers(), false}),
       feedback_blocks_(width() * kBlock),
       along_(width()) {

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "encode/bit_order.h"
-#include "encode/integer_matrix.h"
 
 namespace bitindex {
 namespace {
@@ -22,15 +21,6 @@ constexpr int kRest = 20000;       // added to the cost of a sign that rests
 
 int16_t saturated(int x) noexcept {
   return static_cast<int16_t>(std::min(std::max(x, INT16_MIN), INT16_MAX));
-}
-
-// Rounds; what is too large becomes the largest number, with its sign.
-int16_t rounded(float x) noexcept {
-  constexpr float kLimit = 32767.0f;
-  constexpr float kShift = 12582912.0f;  // 3 * 2^22: adding and subtracting it rounds
-  const float above = x > -kLimit ? x : -kLimit;
-  const float within = above < kLimit ? above : kLimit;
-  return static_cast<int16_t>(static_cast<int32_t>((within + kShift) - kShift));
 }
 
 }  // namespace
@@ -58,7 +48,7 @@ FlipProblem::FlipProblem(const float* gram, size_t n_dims, size_t n_bits, size_t
   for (size_t i = 0; i < n_bits; ++i)
     for (size_t j = 0; j < n_bits; ++j)
       if (i != j)
-        doubled_[i * width_ + j] = rounded(2.0f * gram[i * stride + j] * scales_[j] - 0.5f);
+        doubled_[i * width_ + j] = rounded_short(2.0f * gram[i * stride + j] * scales_[j] - 0.5f);
 }
 
 // Where patience is 0 no sign has to rest, but for the one flipped last it does no harm.
@@ -73,44 +63,34 @@ FlipSearch::FlipSearch(const KernelTable& kernels, const FlipProblem& problem, s
       pulls_(problem.width()),
       along_(problem.n_bits()),
       rests_(problem.width()),
-      differs_(problem.width()) {}
+      pairs_(n_byte_pairs(problem.n_bits())) {}
 
 // The first step adds no row.
 void FlipSearch::start(const FlipStart& start) noexcept {
   const size_t n_bits = problem_.n_bits();
   const float weight = problem_.along_weight_, unit = problem_.unit_;
-  const float *own = problem_.own_.data(), *scales = problem_.scales_.data();
+  const float* scales = problem_.scales_.data();
   float* along = along_.data();
   for (size_t j = 0; j < n_bits; ++j) along[j] = start.along[j] * (scales[j] * unit);
-  const float pull_unit = std::max(largest_magnitude(along, n_bits), 1e-30f) / 32767.0f;
+  const float pull_unit = std::max(kernels_.largest_magnitude(along, n_bits), 1e-30f) / 32767.0f;
   const float pulls_per_along = 1.0f / pull_unit;
-  int16_t *costs = costs_.data(), *pulls = pulls_.data(), *signs = signs_.data();
-  for (size_t j = 0; j < n_bits; ++j) {
-    const float sign = static_cast<float>(start.signs[j] - 1);
-    const float own_along = weight * start.along[j] * start.along[j];
-    const float cost = sign * start.gradient[j] + (own[j] + own_along);
-    costs[j] = rounded(cost * scales[j]);
-    pulls[j] = rounded(sign * along[j] * pulls_per_along);
-    signs[j] = static_cast<int16_t>((start.signs[j] >> 1) - 1);
-  }
+  int16_t* costs = costs_.data();
+  kernels_.start_flips({start.signs, start.gradient, start.along, problem_.own_.data(), scales,
+                        along, weight, pulls_per_along},
+                       n_bits, costs, pulls_.data(), signs_.data());
   std::fill(costs + n_bits, costs + problem_.width(), int16_t{INT16_MAX});
   std::fill(rests_.begin(), rests_.end(), uint8_t{0});
   std::fill(rests_.begin() + static_cast<std::ptrdiff_t>(n_bits), rests_.end(), uint8_t{1});
   factor_ = weight * start.left_along * pull_unit * 32768.0f / unit;
   factor_step_ = 2.0f * weight * pull_unit * pull_unit * 32768.0f / unit;
-  update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded(factor_)};
-  oldest_ = n_steps_ = 0;
+  update_ = {&problem_.doubled_[n_bits * problem_.width()], 0, rounded_short(factor_)};
+  flipped_.clear();
+  n_best_steps_ = 0;
   n_halves_ = 0;
   along_scale_ = factor_step_ > 0.0f ? 1.0 / (32768.0 * factor_step_) : 0.0;
   change_ = 0.0;
-  set_best(error_now());
-}
-
-void FlipSearch::set_best(double error) noexcept {
-  least_error_ = error;
+  least_error_ = error_now();
   coarsest_ = 0.0f;
-  if (since_best_ > 0) std::fill(differs_.begin(), differs_.end(), int16_t{0});
-  since_best_ = 0;
 }
 
 void FlipSearch::look() noexcept {
@@ -124,19 +104,19 @@ void FlipSearch::look() noexcept {
   ++n_halves_;
 }
 
-bool FlipSearch::take() noexcept {
-  if (rests_[next_.bit] != 0 || n_steps_ == most_steps_) return false;
+// Whether a step found the best signs so far is a coin's toss: there is no branch on it.
+bool FlipSearch::take() {
+  if (rests_[next_.bit] != 0 || flipped_.size() == most_steps_) return false;
   if (patience_ == 0 && 2 * next_.cost + n_halves_ >= 0) return false;
   flip(next_.bit);
   const double error = error_now();
-  coarsest_ = std::max(coarsest_, problem_.shares_[next_.bit]);
-  if (error < least_error_ - kLittle * coarsest_) {
-    set_best(error);
-    return true;
-  }
-  int16_t& differs = differs_[next_.bit];
-  differs = static_cast<int16_t>(~differs);
-  return ++since_best_ <= patience_;
+  const float coarsest = std::max(coarsest_, problem_.shares_[next_.bit]);
+  const size_t is_best = error < least_error_ - kLittle * coarsest;
+  const double errors[] = {least_error_, error};
+  least_error_ = errors[is_best];
+  coarsest_ = coarsest * static_cast<float>(1 - static_cast<int>(is_best));
+  n_best_steps_ += is_best * (flipped_.size() - n_best_steps_);
+  return flipped_.size() - n_best_steps_ <= patience_;
 }
 
 // Twice the change since the start. From sums of integers, and from <v, e> itself instead of pulls
@@ -145,35 +125,40 @@ bool FlipSearch::take() noexcept {
 double FlipSearch::error_now() const noexcept { return change_ + along_scale_ * factor_ * factor_; }
 
 // What the flip changes is added to the costs by the next step.
-void FlipSearch::flip(size_t j) noexcept {
+void FlipSearch::flip(size_t j) {
   const float pull = pulls_[j], factor_change = factor_step_ * problem_.shares_[j] * pull;
-  const int own_pull = rounded(factor_change * pull / 32768.0f);
+  const int own_pull = rounded_short(factor_change * pull / 32768.0f);
   change_ += (2 * costs_[j] + n_halves_ - own_pull) * problem_.shares_[j];
   factor_ += factor_change;
-  update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded(factor_)};
+  update_ = {&problem_.doubled_[j * problem_.width()], signs_[j], rounded_short(factor_)};
   signs_[j] = static_cast<int16_t>(~signs_[j]);
   pulls_[j] = static_cast<int16_t>(-pulls_[j]);
-  size_t& oldest = resting_[oldest_];
-  if (n_steps_ >= tenure_) {
-    costs_[oldest] = saturated(costs_[oldest] - kRest);
-    rests_[oldest] = 0;
+  if (flipped_.size() >= tenure_) {
+    const size_t rested = flipped_[flipped_.size() - tenure_];
+    costs_[rested] = saturated(costs_[rested] - kRest);
+    rests_[rested] = 0;
   }
   // The next step takes 1 from it, where 1/2 is meant: given back when the sign becomes negative,
   // so that two flips of a sign cancel.
   costs_[j] = saturated(own_pull - costs_[j] - n_halves_ - signs_[j] + kRest);
   rests_[j] = 1;
-  oldest = j;
-  oldest_ = oldest_ + 1 == tenure_ ? 0 : oldest_ + 1;
-  ++n_steps_;
+  flipped_.push_back(static_cast<uint32_t>(j));
 }
 
-void FlipSearch::pack_best(uint8_t* packed) const noexcept {
+void FlipSearch::pack_best(uint8_t* packed) noexcept {
   const size_t n_bits = problem_.n_bits();
-  std::fill(packed, packed + (n_bits + 7) / 8, uint8_t{0});
-  const int16_t *signs = signs_.data(), *differs = differs_.data();
-  for_dealt_bits(n_bits, [&](size_t column, size_t byte, uint8_t mask) {
-    packed[byte] |= static_cast<uint8_t>(~(signs[column] ^ differs[column]) & mask);
+  int16_t* signs = signs_.data();
+  for (size_t step = n_best_steps_; step < flipped_.size(); ++step) {
+    int16_t& sign = signs[flipped_[step]];
+    sign = static_cast<int16_t>(~sign);
+  }
+  std::fill(pairs_.begin(), pairs_.end(), uint16_t{0});
+  uint16_t* pairs = pairs_.data();
+  for_dealt_bits(n_bits, [=](size_t column, size_t pair, uint16_t mask) {
+    pairs[pair] = static_cast<uint16_t>(pairs[pair] | (~signs[column] & mask));
   });
+  for (size_t byte = 0; byte < (n_bits + 7) / 8; ++byte)
+    packed[byte] = static_cast<uint8_t>(pairs[byte / 2] >> byte % 2 * 8);
 }
 
 }  // namespace bitindex

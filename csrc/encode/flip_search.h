@@ -58,16 +58,15 @@ class FlipSearch {
   // A step looks for the next flip and then takes it; false where the search is over. What the two
   // halves do is apart so that other searches can look while the result of this one is awaited.
   void look() noexcept;
-  bool take() noexcept;
-  // Writes the best signs, ceil(n_bits / 8) bytes, where bit_order.h says.
-  void pack_best(uint8_t* packed) const noexcept;
+  bool take();
+  // Goes back to the best signs and writes them, ceil(n_bits / 8) bytes, where bit_order.h says.
+  void pack_best(uint8_t* packed) noexcept;
 
  private:
   static constexpr size_t kTenure = 8;  // steps that a flipped sign rests
 
-  void flip(size_t bit) noexcept;
+  void flip(size_t bit);
   double error_now() const noexcept;
-  void set_best(double error) noexcept;
 
   const KernelTable& kernels_;
   const FlipProblem& problem_;
@@ -76,14 +75,14 @@ class FlipSearch {
   AlignedArray<int16_t> signs_;  // 0, or -1 for negative ones
   // D^T v, negated where the sign is negative, in a unit of the row.
   AlignedArray<int16_t> pulls_;
-  AlignedArray<float> along_;     // D^T v in the units of bits
-  std::vector<uint8_t> rests_;    // 1 for signs that must not flip now
-  std::vector<int16_t> differs_;  // -1 where the best signs are others
-  size_t resting_[kTenure] = {};
+  AlignedArray<float> along_;      // D^T v in the units of bits
+  std::vector<uint8_t> rests_;     // 1 for signs that must not flip now
+  std::vector<uint32_t> flipped_;  // which sign each step flipped
+  std::vector<uint16_t> pairs_;    // of bytes of the code
   FlipUpdate update_;
   float factor_, factor_step_;  // the update's factor is factor_, which a flip changes by its pull
   CheapestFlip next_;
-  size_t oldest_, n_steps_, since_best_ = 0;
+  size_t n_best_steps_;
   int n_halves_;        // by how many half units costs are behind
   double change_;       // of e^T W e since the start, in half units
   double along_scale_;  // from factor_^2 to the error along v, in half units

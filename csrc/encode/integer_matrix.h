@@ -19,12 +19,9 @@ namespace bitindex {
 // Offsets of the entries of rows: of floats that were rounded, and of signs, which are 0 and 2.
 constexpr int kRowOffset = 64, kSignOffset = 1;
 
-// The largest |x[i]|.
-float largest_magnitude(const float* x, size_t n) noexcept;
-
 // Rounds x / scale + kRowOffset to numbers from 1 to 127, and returns the scale. Where no x is
 // above 1e-30, or one is no finite number, all become kRowOffset.
-float round_row(const float* x, size_t n, uint8_t* out) noexcept;
+float round_row(const KernelTable& kernels, const float* x, size_t n, uint8_t* out) noexcept;
 
 class IntegerMatrix {
  public:
@@ -37,7 +34,8 @@ class IntegerMatrix {
   };
 
   // A row-major matrix, or its transpose, for rows with an offset. At most 2^17 rows.
-  IntegerMatrix(const float* matrix, size_t n_rows, size_t n_columns, const Options& options);
+  IntegerMatrix(const KernelTable& kernels, const float* matrix, size_t n_rows, size_t n_columns,
+                const Options& options);
 
   // The length of rows to multiply, made a multiple of 4 by entries that do not count.
   size_t row_stride() const noexcept { return 4 * n_quads_; }
@@ -55,15 +53,17 @@ class IntegerMatrix {
                       size_t n_dims, size_t panel, int32_t* sums) const noexcept;
 
   // Adds factor * (row * matrix), from the sums of that row, to n_columns numbers.
-  void add_products(const int32_t* sums, float factor, size_t n_columns, float* out) const noexcept;
-  // The same of a row and layer of multiply_panel.
-  void add_products(const int32_t* sums, float factor, size_t panel, size_t layer,
+  void add_products(const KernelTable& kernels, const int32_t* sums, float factor, size_t n_columns,
                     float* out) const noexcept;
+  // The same of a row and layer of multiply_panel.
+  void add_products(const KernelTable& kernels, const int32_t* sums, float factor, size_t panel,
+                    size_t layer, float* out) const noexcept;
   size_t n_layers() const noexcept { return n_layers_; }
 
  private:
   size_t panel_stride() const noexcept { return 4 * n_quads_ * kWidth; }
-  void set_column(size_t column, int offset, std::vector<float>& entries) noexcept;
+  void set_column(const KernelTable& kernels, size_t column, int offset,
+                  std::vector<float>& entries) noexcept;
 
   size_t n_quads_, n_panels_, n_layers_;
   AlignedArray<int8_t> quads_;

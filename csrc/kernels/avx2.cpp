@@ -18,6 +18,7 @@ BITINDEX_BEGIN_TARGET("avx2,bmi,popcnt,f16c")
 #include "hadamard_kernels.h"
 #include "integer_kernels.h"
 #include "matrix_kernels.h"
+#include "plain_kernels.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
 
@@ -528,6 +529,10 @@ const KernelTable kAvx2Kernels = {
     level_sums<Floats>,
     multiply_int8<Integers>,
     decide_signs<Floats>,
+    largest_magnitude<Floats>,
+    round_bytes<Floats>,
+    add_scaled<Floats>,
+    start_flips<Floats>,
     next_flip<Shorts>,
 };
 

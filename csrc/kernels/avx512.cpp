@@ -29,6 +29,7 @@ BITINDEX_BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopc
 #include "hadamard_kernels.h"
 #include "integer_kernels.h"
 #include "matrix_kernels.h"
+#include "plain_kernels.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
 
@@ -399,6 +400,10 @@ const KernelTable kAvx512Kernels = {
     level_sums<Floats>,
     multiply_int8<Integers>,
     decide_signs<Floats>,
+    largest_magnitude<Floats>,
+    round_bytes<Floats>,
+    add_scaled<Floats>,
+    start_flips<Floats>,
     next_flip<Shorts>,
 };
 

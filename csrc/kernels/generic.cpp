@@ -6,6 +6,7 @@
 
 #include "float16.h"
 #include "kernel_table.h"
+#include "plain_kernels.h"
 #include "slice_kernels.h"
 
 namespace bitindex {
@@ -293,6 +294,10 @@ const KernelTable kGenericKernels = {
     level_sums,
     multiply_int8,
     decide_signs,
+    largest_magnitude<Slices>,
+    round_bytes<Slices>,
+    add_scaled<Slices>,
+    start_flips<Slices>,
     next_flip,
 };
 

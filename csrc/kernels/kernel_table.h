@@ -80,6 +80,18 @@ struct FlipUpdate {
   int16_t factor;  // above -2^15
 };
 
+// What the costs of flips are made of at the start of a search: see start_flips.
+struct FlipTerms {
+  const uint8_t* signs;  // plus 1
+  const float* gradient;
+  const float* along;
+  const float* own;
+  const float* scales;
+  const float* pulls;
+  float along_weight;
+  float pull_scale;
+};
+
 struct CheapestFlip {
   uint32_t bit;
   int32_t cost;
@@ -93,6 +105,17 @@ inline int sign_of(float x) noexcept {
   int32_t bits;
   std::memcpy(&bits, &x, sizeof bits);
   return bits >> 31 | 1;
+}
+
+// Adding and subtracting it rounds numbers below 2^22 to integers, to even ones from the middle.
+constexpr float kRoundingShift = 12582912.0f;  // 3 * 2^22
+
+// Rounds; what is beyond 32767 becomes that, with its sign, and a NaN -32767.
+inline int16_t rounded_short(float x) noexcept {
+  constexpr float kLimit = 32767.0f;
+  const float above = x > -kLimit ? x : -kLimit;
+  const float within = above < kLimit ? above : kLimit;
+  return static_cast<int16_t>(static_cast<int32_t>((within + kRoundingShift) - kRoundingShift));
 }
 
 // The largest sums of table entries that any code can have: of the two nibbles of a byte, and of
@@ -179,6 +202,20 @@ struct KernelTable {
   // signs[i] is the sign plus 1. What is left of the evidence is not written.
   void (*decide_signs)(const float* evidence, size_t n_rows, size_t evidence_stride,
                        const float* feedback, uint8_t* signs, size_t sign_stride) noexcept;
+  // The largest |x[i]|, where a NaN counts as more than infinity; 0 of no numbers.
+  float (*largest_magnitude)(const float* x, size_t n) noexcept;
+  // out[i] = rint(x[i] * factor) + offset, modulo 256. Products are below 2^22.
+  void (*round_bytes)(const float* x, float factor, int offset, size_t n, uint8_t* out) noexcept;
+  // out[j] += sums[j] * (factor * scales[j]), with sums[j] rounded to float.
+  void (*add_scaled)(const int32_t* sums, const float* scales, float factor, size_t n,
+                     float* out) noexcept;
+  // With sign the number signs[j] - 1:
+  //   costs[j] = (sign * gradient[j] + (own[j] + along_weight * along[j] * along[j])) * scales[j],
+  //   pulls[j] = sign * pulls[j] * pull_scale,
+  // operations rounded in the order written, results by rounded_short. out_signs[j] is -1 for
+  // negative ones, else 0.
+  void (*start_flips)(const FlipTerms& terms, size_t n, int16_t* costs, int16_t* pulls,
+                      int16_t* out_signs) noexcept;
   // costs[j] += row[j] ^ sign ^ signs[j], and then the smallest of costs[j] + pull, for a pull of
   // pulls[j] * factor / 2^15, rounded, that is not stored. Both sums saturate. Of equal ones it
   // is the one with the smallest j % kFlipLanes, and of these the one with the smallest j. n is a

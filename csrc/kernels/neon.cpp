@@ -13,6 +13,7 @@
 #include "integer_kernels.h"
 #include "kernel_table.h"
 #include "matrix_kernels.h"
+#include "plain_kernels.h"
 #include "remainders.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
@@ -398,6 +399,10 @@ const KernelTable kNeonKernels = {
     level_sums<Floats>,
     multiply_int8<Integers>,
     decide_signs<Floats>,
+    largest_magnitude<Floats>,
+    round_bytes<Floats>,
+    add_scaled<Floats>,
+    start_flips<Floats>,
     next_flip<Shorts>,
 };
 

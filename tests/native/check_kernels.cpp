@@ -328,6 +328,43 @@ void check_decide_signs(size_t n_rows) {
   check(std::equal(a.data(), a.data() + a.size(), b.data()), "decide_signs", n_rows, stride, 0);
 }
 
+void check_rounding(size_t n) {
+  Exact<float> x(n, random_bits() % 5), scales(n, random_bits() % 5), a(n), b(n);
+  Exact<int32_t> sums(n, random_bits() % 5);
+  Exact<uint8_t> a_bytes(n), b_bytes(n);
+  for (size_t i = 0; i < n; ++i) {
+    x[i] = 30.0f * random_float(), scales[i] = random_float(), a[i] = b[i] = random_float();
+    sums[i] = static_cast<int32_t>(random_bits());
+  }
+  check(tested.largest_magnitude(x.data(), n) == expected.largest_magnitude(x.data(), n),
+        "largest_magnitude", n, 0, 0);
+  const float factor = random_float();
+  tested.round_bytes(x.data(), factor, 64, n, a_bytes.data());
+  expected.round_bytes(x.data(), factor, 64, n, b_bytes.data());
+  check(std::equal(a_bytes.data(), a_bytes.data() + n, b_bytes.data()), "round_bytes", n, 0, 0);
+  tested.add_scaled(sums.data(), scales.data(), factor, n, a.data());
+  expected.add_scaled(sums.data(), scales.data(), factor, n, b.data());
+  check(same_bits(a, b), "add_scaled", n, 0, 0);
+}
+
+void check_start_flips(size_t n) {
+  Exact<uint8_t> signs(n, random_bits() % 5);
+  Exact<float> gradient(n, 1), along(n), own(n, 2), scales(n), pulls(n, 3);
+  for (size_t i = 0; i < n; ++i) {
+    signs[i] = random_bits() % 2 * 2;
+    gradient[i] = random_float(), along[i] = random_float(), own[i] = random_float();
+    scales[i] = 9000.0f * random_float(), pulls[i] = random_float();
+  }
+  Exact<int16_t> a(n), b(n), a_pulls(n), b_pulls(n), a_signs(n), b_signs(n);
+  const bitindex::FlipTerms terms = {signs.data(),  gradient.data(), along.data(),   own.data(),
+                                     scales.data(), pulls.data(),    random_float(), 30000.0f};
+  tested.start_flips(terms, n, a.data(), a_pulls.data(), a_signs.data());
+  expected.start_flips(terms, n, b.data(), b_pulls.data(), b_signs.data());
+  for (const auto& [first, second] :
+       {std::pair(&a, &b), {&a_pulls, &b_pulls}, {&a_signs, &b_signs}})
+    check(std::equal(first->data(), first->data() + n, second->data()), "start_flips", n, 0, 0);
+}
+
 void check_next_flip(size_t n) {
   const auto draw = [] { return static_cast<int16_t>(random_bits()); };
   Exact<int16_t> row(n, random_bits() % 5), signs(n, random_bits() % 5), pulls(n, 1);
@@ -387,6 +424,8 @@ int main() {
     check_multiply(n_bytes % 15, n_bytes, n_bytes % 9);
     check_multiply_int8(n_bytes % 15, n_bytes, n_bytes % 9);
     check_decide_signs(n_bytes % 37);
+    check_rounding(n_bytes);
+    check_start_flips(n_bytes);
     check_next_flip(32 * (n_bytes + 1));
     check_hadamard(n_bytes);
     check_level_sums(n_bytes);

@@ -1,0 +1,51 @@
+// Loops over numbers one by one, which compilers turn into vectors: written once, and compiled for
+// each instruction set. Isa is any class of its file, so that each has functions of its own.
+#pragma once
+
+#include "kernel_table.h"
+
+namespace bitindex {
+
+template <class Isa>
+float largest_magnitude(const float* x, size_t n) noexcept {
+  int32_t largest = 0;  // of floats without their sign, which are in the order of their bits
+  for (size_t i = 0; i < n; ++i) {
+    int32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    bits &= INT32_MAX;
+    largest = bits > largest ? bits : largest;
+  }
+  float magnitude;
+  std::memcpy(&magnitude, &largest, sizeof magnitude);
+  return magnitude;
+}
+
+template <class Isa>
+void round_bytes(const float* x, float factor, int offset, size_t n, uint8_t* out) noexcept {
+  for (size_t i = 0; i < n; ++i) {
+    const float rounded = (x[i] * factor + kRoundingShift) - kRoundingShift;
+    out[i] = static_cast<uint8_t>(static_cast<int32_t>(rounded) + offset);
+  }
+}
+
+template <class Isa>
+void add_scaled(const int32_t* sums, const float* scales, float factor, size_t n,
+                float* out) noexcept {
+  for (size_t j = 0; j < n; ++j) out[j] += static_cast<float>(sums[j]) * (factor * scales[j]);
+}
+
+template <class Isa>
+void start_flips(const FlipTerms& terms, size_t n, int16_t* costs, int16_t* pulls,
+                 int16_t* out_signs) noexcept {
+  const FlipTerms t = terms;  // a copy, which nothing that is written can change
+  for (size_t j = 0; j < n; ++j) {
+    const float sign = static_cast<float>(t.signs[j] - 1);
+    const float own_along = t.along_weight * t.along[j] * t.along[j];
+    const float cost = sign * t.gradient[j] + (t.own[j] + own_along);
+    costs[j] = rounded_short(cost * t.scales[j]);
+    pulls[j] = rounded_short(sign * t.pulls[j] * t.pull_scale);
+    out_signs[j] = static_cast<int16_t>((t.signs[j] >> 1) - 1);
+  }
+}
+
+}  // namespace bitindex
