@@ -36,7 +36,7 @@ const StoredIndex& sound_index() {
     rows.n = kRows;
     rows.codes = codes.data();
     index.add(rows);
-    index.compact();
+    index.compact(nullptr);
     return stored_index(index);
   }();
   return stored;
@@ -62,7 +62,7 @@ void try_lists(FuzzedDataProvider& data) {
   search(index);
   change_rows(index);
   index.rebalance(nullptr);
-  index.compact();
+  index.compact(nullptr);
   IVFIndex again = empty_index();
   restore(again, stored_index(index));
   again.check_content(nullptr);

@@ -31,7 +31,7 @@ void fill(FlatIndex& index) {
   if (index.layout().has_offsets) rows.offsets = ones.data();
   if (!zeros.empty()) rows.vectors = zeros.data();
   index.add(rows);
-  index.compact();
+  index.compact(nullptr);
 }
 
 void search_floats(const FlatIndex& index) {

@@ -137,9 +137,9 @@ inline void change_rows(Index& index, bool for_all = true) {
   rows.ids = ids.data();
   index.update(rows);
   search(index, for_all);
-  index.remove(ids.data() + half / 2, half);
+  index.remove(ids.data() + half / 2, half, {});
   search(index, for_all);
-  index.compact();
+  index.compact(nullptr);
 }
 
 }  // namespace bitindex::fuzz
