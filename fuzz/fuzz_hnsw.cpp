@@ -37,19 +37,16 @@ void restore(HNSWIndex& index, const StoredIndex& stored) {
 
 const StoredIndex& sound_index() {
   static const StoredIndex stored = [] {
-    set_default_threads(1);
     HNSWIndex index = empty_index();
-    const std::vector<uint8_t> codes = make_codes(kRows, 1);
-    NewRows rows;
-    rows.n = kRows;
-    rows.codes = codes.data();
-    index.add(rows);
+    add_rows(index, kRows);
     return stored_index(index);
   }();
   return stored;
 }
 
-void try_graph(FuzzedDataProvider& data) {
+}  // namespace
+
+void try_input(FuzzedDataProvider& data) {
   StoredIndex stored = sound_index();
   change(stored.links, data);
   for (auto* array :
@@ -69,11 +66,4 @@ void try_graph(FuzzedDataProvider& data) {
   search(again);
 }
 
-}  // namespace
 }  // namespace bitindex::fuzz
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t n) {
-  FuzzedDataProvider data(bytes, n);
-  bitindex::fuzz::try_graph(data);
-  return 0;
-}

@@ -55,19 +55,16 @@ void restore(MihIndex& index, const StoredIndex& stored) {
 
 const StoredIndex& sound_index() {
   static const StoredIndex stored = [] {
-    set_default_threads(1);
     MihIndex index = empty_index();
-    const std::vector<uint8_t> codes = make_codes(kTabledRows, 1);
-    NewRows rows;
-    rows.n = kTabledRows;
-    rows.codes = codes.data();
-    index.add(rows);
+    add_rows(index, kTabledRows);
     return stored_index(index);
   }();
   return stored;
 }
 
-void try_tables(FuzzedDataProvider& data) {
+}  // namespace
+
+void try_input(FuzzedDataProvider& data) {
   StoredIndex stored = sound_index();
   for (auto* array : {&stored.bits, &stored.offsets, &stored.tabled, &stored.replaced})
     change(*array, data);
@@ -89,11 +86,4 @@ void try_tables(FuzzedDataProvider& data) {
   search(again, false);
 }
 
-}  // namespace
 }  // namespace bitindex::fuzz
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t n) {
-  FuzzedDataProvider data(bytes, n);
-  bitindex::fuzz::try_tables(data);
-  return 0;
-}

@@ -54,7 +54,9 @@ void search_floats(const FlatIndex& index) {
     }
 }
 
-void try_rows(FuzzedDataProvider& data) {
+}  // namespace
+
+void try_input(FuzzedDataProvider& data) {
   const IndexLayout layout = chosen_layout(data);
   const bool by_popcount =
       (layout.metric == "jaccard" || layout.metric == "dice" || layout.metric == "cosine") &&
@@ -95,12 +97,4 @@ void try_rows(FuzzedDataProvider& data) {
   if (is_consistent) again.check_content(nullptr);
 }
 
-}  // namespace
 }  // namespace bitindex::fuzz
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t n) {
-  FuzzedDataProvider data(bytes, n);
-  bitindex::set_default_threads(1);
-  bitindex::fuzz::try_rows(data);
-  return 0;
-}

@@ -98,6 +98,14 @@ inline void check(bool holds) {
   if (!holds) std::abort();
 }
 
+inline void add_rows(Index& index, size_t n) {
+  const std::vector<uint8_t> codes = make_codes(n, 1);
+  NewRows rows;
+  rows.n = n;
+  rows.codes = codes.data();
+  index.add(rows);
+}
+
 // Also asks for more rows than there are, unless that takes long.
 inline void search(const Index& index, bool for_all = true) {
   const std::vector<uint8_t> queries = make_codes(6, 77);
@@ -142,4 +150,14 @@ inline void change_rows(Index& index, bool for_all = true) {
   index.compact(nullptr);
 }
 
+// What a harness does with an input.
+void try_input(FuzzedDataProvider& data);
+
 }  // namespace bitindex::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t n) {
+  bitindex::set_default_threads(1);
+  FuzzedDataProvider data(bytes, n);
+  bitindex::fuzz::try_input(data);
+  return 0;
+}

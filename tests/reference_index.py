@@ -45,6 +45,13 @@ def random_codes(rng, n, n_bits, bit_order="big"):
     return np.packbits(bits, axis=1, bitorder=bit_order)
 
 
+def clustered_codes(n):
+    """Codes of 64 bits, each an eighth of them away from one of 50 centers."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 256, (50, 8), dtype=np.uint8)[rng.integers(0, 50, n)]
+    return codes ^ np.bitwise_and.reduce(rng.integers(0, 256, (3, *codes.shape), dtype=np.uint8))
+
+
 def levels_of(metric, codes, n_bits, bit_order):
     """Return the levels that codes stand for, shape (n_codes, n_dims)."""
     bits = np.unpackbits(codes, axis=1, count=n_bits, bitorder=bit_order).astype(np.int64)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference_index import assert_same_answers
+from reference_index import assert_same_answers, clustered_codes
 from refusals import refused
 
 import bitindex as bi
@@ -170,11 +170,8 @@ def test_cuts_are_refused(tmp_path):
 
 @pytest.fixture
 def clustered():
-    """Codes of 64 bits about 50 centers, some of them equal, and queries of their kind."""
-    rng = np.random.default_rng(0)
-    centers = rng.integers(0, 256, (50, 8), dtype=np.uint8)
-    codes = centers[rng.integers(0, 50, 3050)]
-    codes ^= np.bitwise_and.reduce(rng.integers(0, 256, (3, *codes.shape), dtype=np.uint8))
+    """Codes of 64 bits, some of them equal, and queries of their kind."""
+    codes = clustered_codes(3050)
     codes[100:140] = codes[0]
     return codes[:3000], codes[3000:]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reference_index import assert_same_answers
+from reference_index import assert_same_answers, clustered_codes
 
 import bitindex as bi
 
@@ -164,11 +164,8 @@ def test_few_rows_become_one_list(tmp_path):
 
 @pytest.fixture
 def clustered():
-    """Codes of 64 bits about 50 centers, and queries of their kind."""
-    rng = np.random.default_rng(0)
-    centers = rng.integers(0, 256, (50, 8), dtype=np.uint8)
-    codes = centers[rng.integers(0, 50, 2100)]
-    codes ^= np.bitwise_and.reduce(rng.integers(0, 256, (3, *codes.shape), dtype=np.uint8))
+    """Codes of 64 bits, and queries of their kind."""
+    codes = clustered_codes(2100)
     return codes[:2000], codes[2000:]
 
 
