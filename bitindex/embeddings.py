@@ -14,7 +14,8 @@ import numpy.typing as npt
 EmbeddingSource = Any
 """Anything that :func:`embedding_batches` takes."""
 
-_BATCH_BYTES = 32 << 20
+# Such a batch stays in the caches while it is checked, normalized and encoded.
+_BATCH_BYTES = 4 << 20
 
 
 def as_embeddings(

@@ -65,7 +65,9 @@ class Similarity:
                 )
             return rows
         norms[norms == 0] = 1.0  # a zero row has cosine 0 with everything
-        return np.asarray(rows / norms[:, np.newaxis], np.float32)
+        return np.divide(  # in float64, but without a matrix of it
+            rows, norms[:, np.newaxis], out=np.empty_like(rows), casting="same_kind"
+        )
 
     def check_center(self, binarizer: Binarizer) -> None:
         """Refuse a binarizer whose center cannot be that of the rows of this similarity.
