@@ -75,6 +75,15 @@ class FaissSigns(Faiss):
         return -(a[:, np.newaxis] != b).sum(axis=2).astype(np.float32)
 
 
+class FaissOPQ(Faiss):
+    """Product quantization after a learned rotation."""
+
+    def fit(self, rows: Floats) -> None:
+        if len(rows) < rows.shape[1]:  # faiss 1.15.1 writes beyond its memory then
+            raise ValueError(f"OPQ needs as many rows as dimensions, got {len(rows)}")
+        super().fit(rows)
+
+
 def rabitq(size: Size, similarity: str) -> Contestant | None:
     """Return RaBitQ after a random rotation, scanned by tables of 8 bits as its queries are."""
     if size.bits_per_dim < 1:
@@ -103,7 +112,7 @@ def opq(bits: int) -> Any:
             index = faiss.IndexPQ(width, n_parts, bits, _metric(similarity))
         for clustering in (quantizer.cp, index.pq.cp):
             clustering.min_points_per_centroid = 1  # no warning at every step
-        contestant = Faiss(transform, index, "told", 0.05 if bits == 4 else 1e-3)
+        contestant = FaissOPQ(transform, index, "told", 0.05 if bits == 4 else 1e-3)
         contestant.kept = quantizer  # which OPQ does not keep either
         return contestant
 
