@@ -14,6 +14,7 @@ constexpr size_t kNearbyShare = 512;
 constexpr size_t kNearbyPerResult = 8;
 // So few queries need no rows prepared, so they go on by steps, each this many times as wide.
 constexpr size_t kAlone = 2;
+constexpr size_t kAloneByFolds = 64;
 constexpr size_t kWidening = 4;
 
 }  // namespace
@@ -37,6 +38,8 @@ PopcountScan::PopcountScan(const Scan& scan, const RowGroups& groups, const Over
   }
 }
 
+bool PopcountScan::suits_folds(size_t n_queries) noexcept { return n_queries <= kAloneByFolds; }
+
 RowRange PopcountScan::rows_within(size_t place, float limit) const {
   const auto [low, high] = score_.sizes_within(order_[place], limit);
   return {groups_.starts()[low], groups_.starts()[std::min(high, groups_.n_groups() - 1) + 1]};
@@ -56,7 +59,7 @@ std::vector<PopcountScan::Together> PopcountScan::put_together(
   std::vector<Together> all;
   for (size_t place = 0; place < n_queries(); ++place) {
     const RowRange& rows = ranges[place];
-    if (all.empty() || rows.first >= all.back().rows.last) {
+    if (one_by_one() || all.empty() || rows.first >= all.back().rows.last) {
       all.push_back({place, place + 1, rows});
       continue;
     }
@@ -67,20 +70,32 @@ std::vector<PopcountScan::Together> PopcountScan::put_together(
   return all;
 }
 
+template <class Task>
+void PopcountScan::run(size_t n, Task task) {
+  if (one_by_one() && n >= scan_.n_threads) return run_tasks(n, scan_.n_threads, scan_.cancel, task);
+  for (size_t i = 0; i < n; ++i) task(i);
+}
+
 template <class Use>
 void PopcountScan::look_at(const Together& queries, Use use) {
   if (queries.rows.size() == 0) return;
   const size_t n = queries.last_query - queries.first_query;
   const auto score = make_score_(codes_.data() + queries.first_query * n_bytes_, n);
   use(Scan{scan_.store, scan_.kernels, scan_.filter, scan_.n_threads, scan_.cancel, queries.rows,
-           queries.rows.last <= groups_.n_ordered()},
+           queries.rows.last <= groups_.n_ordered() ? &groups_ : nullptr, scan_.folds},
       *score, n, queries.first_query);
+}
+
+template <class Use>
+void PopcountScan::look_at_ranges(const std::vector<RowRange>& ranges, Use use) {
+  const std::vector<Together> all = put_together(ranges);
+  run(all.size(), [&](size_t i) { look_at(all[i], use); });
 }
 
 template <class Use>
 void PopcountScan::look_at_loose_rows(Use use) {
   const size_t n_rows = scan_.store.n_rows(), n_ordered = groups_.n_ordered();
-  look_at({0, n_queries(), {n_ordered, n_rows}}, use);
+  look_at_ranges(std::vector<RowRange>(n_queries(), {n_ordered, n_rows}), use);
   if (groups_.n_loose() == groups_.n_known() - n_ordered) return;
   std::vector<uint32_t> misplaced;
   for (size_t group = 0; group < groups_.n_groups(); ++group)
@@ -116,7 +131,7 @@ CandidateLists PopcountScan::within(float radius) {
   };
   std::vector<RowRange> ranges;
   for (size_t place = 0; place < n_queries(); ++place) ranges.push_back(rows_within(place, radius));
-  for (const Together& queries : put_together(ranges)) look_at(queries, use);
+  look_at_ranges(ranges, use);
   look_at_loose_rows(use);
   return take();
 }
@@ -130,8 +145,8 @@ CandidateLists PopcountScan::nearest(size_t k) {
   };
   look_at_loose_rows(look);
   const size_t n_nearby = kNearbyPerResult * k + groups_.n_ordered() / kNearbyShare;
-  if (n_queries() <= kAlone) {
-    for (size_t place = 0; place < n_queries(); ++place) widen(place, n_nearby, k, look);
+  if (one_by_one() || n_queries() <= kAlone) {
+    run(n_queries(), [&](size_t place) { widen(place, n_nearby, k, look); });
     return take();
   }
   // Without a limit that is nearly tight, ascending popcounts would bring ever nearer rows.
@@ -140,7 +155,7 @@ CandidateLists PopcountScan::nearest(size_t k) {
   std::vector<RowRange> ranges;
   for (size_t place = 0; place < n_queries(); ++place)
     ranges.push_back(rows_within(place, limit_of(place, k)));
-  for (const Together& queries : put_together(ranges)) look_at(queries, look);
+  look_at_ranges(ranges, look);
   return take();
 }
 
