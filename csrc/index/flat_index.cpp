@@ -22,7 +22,7 @@ FlatIndex::FlatIndex(const IndexLayout& layout, bool by_popcount)
 }
 
 const FoldedCodes* FlatIndex::folds_for(size_t n_queries, Cancel& cancel) const {
-  const bool suits = !folds_.levels().empty() && PopcountScan::suits_folds(n_queries);
+  const bool suits = !folds_.levels().empty() && n_queries <= PopcountScan::kMostAlone;
   return suits && folds_.catch_up(store().column(kCodes), cancel) ? &folds_ : nullptr;
 }
 
@@ -36,9 +36,8 @@ CandidateLists FlatIndex::find(const Scan& scan, const QueryBatch& queries,
     return metric().score(kernels(), layout().codes(), codes, n,
                           store().column(kRowTerms).floats());
   };
-  Scan with_folds = scan;
-  with_folds.folds = folds_for(queries.n, scan.cancel);
-  PopcountScan popcounts(with_folds, *groups_, *overlap, queries.n, make_score);
+  PopcountScan popcounts(scan, *groups_, folds_for(queries.n, scan.cancel), *overlap, queries.n,
+                         make_score);
   return use_popcounts(popcounts);
 }
 

@@ -14,20 +14,34 @@ constexpr size_t kNearbyShare = 512;
 constexpr size_t kNearbyPerResult = 8;
 // So few queries need no rows prepared, so they go on by steps, each this many times as wide.
 constexpr size_t kAlone = 2;
-constexpr size_t kAloneByFolds = 64;
 constexpr size_t kWidening = 4;
+// To prepare rows costs more than to read them so many times.
+constexpr size_t kPreparation = 3;
+
+std::optional<RowFilter> misplaced_rows(const RowGroups& groups, const Scan& scan) {
+  const size_t n_ordered = groups.n_ordered();
+  if (groups.n_loose() == groups.n_known() - n_ordered) return std::nullopt;
+  std::vector<uint32_t> misplaced;
+  for (size_t group = 0; group < groups.n_groups(); ++group)
+    for (const uint32_t row : groups.loose(group))
+      if (row < n_ordered) misplaced.push_back(row);
+  return scan.filter.only(misplaced, scan.store.n_rows());
+}
 
 }  // namespace
 
-PopcountScan::PopcountScan(const Scan& scan, const RowGroups& groups, const OverlapScore& score,
-                           size_t n_queries, const MakeScore& make_score)
+PopcountScan::PopcountScan(const Scan& scan, const RowGroups& groups, const FoldedCodes* folds,
+                           const OverlapScore& score, size_t n_queries,
+                           const MakeScore& make_score)
     : scan_(scan),
       groups_(groups),
+      misplaced_(misplaced_rows(groups, scan)),
       score_(score),
       make_score_(make_score),
       n_bytes_(score.bit_counts()->n_bytes),
       order_(n_queries),
       lists_(n_queries) {
+  if (folds != nullptr) folded_.emplace(FoldedRows{*folds, n_bytes_read_});
   std::iota(order_.begin(), order_.end(), size_t{0});
   std::stable_sort(order_.begin(), order_.end(),
                    [&](size_t a, size_t b) { return score.query_size(a) < score.query_size(b); });
@@ -37,8 +51,6 @@ PopcountScan::PopcountScan(const Scan& scan, const RowGroups& groups, const Over
     codes_.insert(codes_.end(), code, code + n_bytes_);
   }
 }
-
-bool PopcountScan::suits_folds(size_t n_queries) noexcept { return n_queries <= kAloneByFolds; }
 
 RowRange PopcountScan::rows_within(size_t place, float limit) const {
   const auto [low, high] = score_.sizes_within(order_[place], limit);
@@ -59,7 +71,7 @@ std::vector<PopcountScan::Together> PopcountScan::put_together(
   std::vector<Together> all;
   for (size_t place = 0; place < n_queries(); ++place) {
     const RowRange& rows = ranges[place];
-    if (one_by_one() || all.empty() || rows.first >= all.back().rows.last) {
+    if (all.empty() || rows.first >= all.back().rows.last) {
       all.push_back({place, place + 1, rows});
       continue;
     }
@@ -70,41 +82,50 @@ std::vector<PopcountScan::Together> PopcountScan::put_together(
   return all;
 }
 
-template <class Task>
-void PopcountScan::run(size_t n, Task task) {
-  if (one_by_one() && n >= scan_.n_threads) return run_tasks(n, scan_.n_threads, scan_.cancel, task);
-  for (size_t i = 0; i < n; ++i) task(i);
+template <class LookFor>
+bool PopcountScan::look_one_by_one(LookFor look_for) {
+  if (!folded_ || n_queries() == 0) return false;
+  const size_t first = n_queries() / 2;
+  look_for(first);
+  const size_t prepared = kPreparation * scan_.store.n_rows() * n_bytes_;
+  if (n_queries() > 1 && n_queries() * n_bytes_read_ > prepared) {
+    folded_.reset();
+    return false;
+  }
+  const auto look_for_other = [&](size_t i) { look_for(i < first ? i : i + 1); };
+  const size_t n_others = n_queries() - 1;
+  // Threads share the queries or, where these are few, the rows of each.
+  if (n_others >= scan_.n_threads)
+    run_tasks(n_others, scan_.n_threads, scan_.cancel, look_for_other);
+  else
+    for (size_t i = 0; i < n_others; ++i) look_for_other(i);
+  return true;
 }
 
 template <class Use>
 void PopcountScan::look_at(const Together& queries, Use use) {
   if (queries.rows.size() == 0) return;
-  const size_t n = queries.last_query - queries.first_query;
-  const auto score = make_score_(codes_.data() + queries.first_query * n_bytes_, n);
-  use(Scan{scan_.store, scan_.kernels, scan_.filter, scan_.n_threads, scan_.cancel, queries.rows,
-           queries.rows.last <= groups_.n_ordered() ? &groups_ : nullptr, scan_.folds},
-      *score, n, queries.first_query);
+  const bool ordered = queries.rows.last <= groups_.n_ordered();
+  look_at(queries.first_query, queries.last_query,
+          {scan_.store, scan_.kernels, scan_.filter, scan_.n_threads, scan_.cancel, queries.rows,
+           ordered ? &groups_ : nullptr},
+          use);
 }
 
 template <class Use>
-void PopcountScan::look_at_ranges(const std::vector<RowRange>& ranges, Use use) {
-  const std::vector<Together> all = put_together(ranges);
-  run(all.size(), [&](size_t i) { look_at(all[i], use); });
+void PopcountScan::look_at(size_t first_query, size_t last_query, Scan part, Use use) {
+  const size_t n = last_query - first_query;
+  if (n == 1 && folded_) part.folded = &*folded_;
+  const auto score = make_score_(codes_.data() + first_query * n_bytes_, n);
+  use(part, *score, n, first_query);
 }
 
 template <class Use>
-void PopcountScan::look_at_loose_rows(Use use) {
-  const size_t n_rows = scan_.store.n_rows(), n_ordered = groups_.n_ordered();
-  look_at_ranges(std::vector<RowRange>(n_queries(), {n_ordered, n_rows}), use);
-  if (groups_.n_loose() == groups_.n_known() - n_ordered) return;
-  std::vector<uint32_t> misplaced;
-  for (size_t group = 0; group < groups_.n_groups(); ++group)
-    for (const uint32_t row : groups_.loose(group))
-      if (row < n_ordered) misplaced.push_back(row);
-  const RowFilter filter = scan_.filter.only(misplaced, n_rows);
-  const auto score = make_score_(codes_.data(), n_queries());
-  use(Scan{scan_.store, scan_.kernels, filter, scan_.n_threads, scan_.cancel}, *score, n_queries(),
-      size_t{0});
+void PopcountScan::look_at_loose_rows(size_t first_query, size_t last_query, Use use) {
+  look_at({first_query, last_query, {groups_.n_ordered(), scan_.store.n_rows()}}, use);
+  if (misplaced_)
+    look_at(first_query, last_query,
+            {scan_.store, scan_.kernels, *misplaced_, scan_.n_threads, scan_.cancel}, use);
 }
 
 void PopcountScan::merge(size_t first_place, CandidateLists more, size_t k) {
@@ -129,10 +150,15 @@ CandidateLists PopcountScan::within(float radius) {
   const auto use = [&](const Scan& part, const Score& score, size_t n, size_t first_place) {
     merge(first_place, scan_within(part, score, n, radius), all);
   };
+  const auto look_for = [&](size_t place) {
+    look_at({place, place + 1, rows_within(place, radius)}, use);
+    look_at_loose_rows(place, place + 1, use);
+  };
+  if (look_one_by_one(look_for)) return take();
   std::vector<RowRange> ranges;
   for (size_t place = 0; place < n_queries(); ++place) ranges.push_back(rows_within(place, radius));
-  look_at_ranges(ranges, use);
-  look_at_loose_rows(use);
+  for (const Together& queries : put_together(ranges)) look_at(queries, use);
+  look_at_loose_rows(0, n_queries(), use);
   return take();
 }
 
@@ -143,10 +169,15 @@ CandidateLists PopcountScan::nearest(size_t k) {
       limits.push_back(limit_of(place, k));
     merge(first_place, scan_nearest(part, score, n, k, limits.data()), k);
   };
-  look_at_loose_rows(look);
   const size_t n_nearby = kNearbyPerResult * k + groups_.n_ordered() / kNearbyShare;
-  if (one_by_one() || n_queries() <= kAlone) {
-    run(n_queries(), [&](size_t place) { widen(place, n_nearby, k, look); });
+  const auto look_for = [&](size_t place) {
+    look_at_loose_rows(place, place + 1, look);
+    widen(place, n_nearby, k, look);
+  };
+  if (look_one_by_one(look_for)) return take();
+  look_at_loose_rows(0, n_queries(), look);
+  if (n_queries() <= kAlone) {
+    for (size_t place = 0; place < n_queries(); ++place) widen(place, n_nearby, k, look);
     return take();
   }
   // Without a limit that is nearly tight, ascending popcounts would bring ever nearer rows.
@@ -155,7 +186,7 @@ CandidateLists PopcountScan::nearest(size_t k) {
   std::vector<RowRange> ranges;
   for (size_t place = 0; place < n_queries(); ++place)
     ranges.push_back(rows_within(place, limit_of(place, k)));
-  look_at_ranges(ranges, look);
+  for (const Together& queries : put_together(ranges)) look_at(queries, look);
   return take();
 }
 

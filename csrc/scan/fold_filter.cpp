@@ -12,14 +12,14 @@ constexpr size_t kGatheredRows = 32;
 
 }  // namespace
 
-FoldFilter::FoldFilter(const KernelTable& kernels, const FoldedCodes& folds, const uint8_t* query,
+FoldFilter::FoldFilter(const KernelTable& kernels, const FoldedRows& folded, const uint8_t* query,
                        size_t max_rows)
-    : kernels_(kernels), folds_(folds), counts_(max_rows), positions_(max_rows + 16) {
+    : kernels_(kernels), folded_(folded), counts_(max_rows), positions_(max_rows + 16) {
   size_t width = 0;
-  for (const Column& level : folds.levels()) {
+  for (const Column& level : folded.codes.levels()) {
     width = level.width();
     queries_.emplace_back(width);
-    folds.fold(query, width, queries_.back().data());
+    folded.codes.fold(query, width, queries_.back().data());
   }
   gathered_.resize(kGatheredRows * width);
 }
@@ -44,6 +44,7 @@ size_t FoldFilter::select(size_t first_row, size_t n, int32_t most) {
 
 size_t FoldFilter::select_all(size_t i, size_t first_row, size_t n, float most) {
   const RowTest test = {1.0f, 0.0f, 0.0f, most, nullptr, nullptr};
+  add_read(n * level(i).width());
   kernels_.xor_count_rows(queries_[i].data(), level(i).row(first_row), n, level(i).width(),
                           counts_.data());
   return kernels_.select_rows(counts_.data(), n, test, positions_.data());
@@ -52,6 +53,7 @@ size_t FoldFilter::select_all(size_t i, size_t first_row, size_t n, float most) 
 size_t FoldFilter::narrow(size_t i, size_t first_row, size_t n_found, float most) {
   const RowTest test = {1.0f, 0.0f, 0.0f, most, nullptr, nullptr};
   const size_t width = level(i).width();
+  add_read(n_found * width);
   uint32_t passed[kGatheredRows + 16];
   size_t n_left = 0;
   for (size_t first = 0; first < n_found; first += kGatheredRows) {

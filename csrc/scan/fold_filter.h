@@ -14,7 +14,7 @@ namespace bitindex {
 class FoldFilter {
  public:
   // At most max_rows rows are looked at together.
-  FoldFilter(const KernelTable& kernels, const FoldedCodes& folds, const uint8_t* query,
+  FoldFilter(const KernelTable& kernels, const FoldedRows& folded, const uint8_t* query,
              size_t max_rows);
 
   // Whether folds have told too few rows apart of late, so that there is no asking.
@@ -25,14 +25,18 @@ class FoldFilter {
   // in at most `most` bits, in positions(); returns how many. All of them where it rests.
   size_t select(size_t first_row, size_t n, int32_t most);
   const uint32_t* positions() const noexcept { return positions_.data(); }
+  // So many bytes were read, besides those of folds.
+  void add_read(size_t n_bytes) noexcept {
+    folded_.n_bytes_read.fetch_add(n_bytes, std::memory_order_relaxed);
+  }
 
  private:
-  const Column& level(size_t i) const noexcept { return folds_.levels()[i]; }
+  const Column& level(size_t i) const noexcept { return folded_.codes.levels()[i]; }
   size_t select_all(size_t i, size_t first_row, size_t n, float most);
   size_t narrow(size_t i, size_t first_row, size_t n_found, float most);
 
   const KernelTable& kernels_;
-  const FoldedCodes& folds_;
+  const FoldedRows& folded_;
   std::vector<std::vector<uint8_t>> queries_;  // folded, by level
   size_t first_level_ = 0;                     // that is worth it
   size_t n_tiles_left_out_ = 0;                // before all levels are tried again

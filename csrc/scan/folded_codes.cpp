@@ -1,7 +1,8 @@
 #include "scan/folded_codes.h"
 
-#include <algorithm>
 #include <cstring>
+
+#include "kernels/remainders.h"
 
 namespace bitindex {
 namespace {
@@ -11,6 +12,17 @@ constexpr size_t kShort = 8, kLong = 32;
 constexpr size_t kLeastShare = 4;
 constexpr size_t kRowsAtOnce = 4096;
 
+// Pieces of kWidth bytes, the last of which may be short.
+template <size_t kWidth>
+void fold_to(const uint8_t* code, size_t n_bytes, uint8_t* folded) noexcept {
+  constexpr size_t kWords = kWidth / 8;
+  uint64_t words[kWords] = {};
+  const size_t n_whole = n_bytes / 8;
+  for (size_t i = 0; i < n_whole; ++i) words[i % kWords] ^= load64(code + 8 * i);
+  if (n_bytes % 8 != 0) words[n_whole % kWords] ^= load_tail(code, n_bytes);
+  std::memcpy(folded, words, kWidth);
+}
+
 }  // namespace
 
 FoldedCodes::FoldedCodes(size_t n_bytes) : n_bytes_(n_bytes), folded_(kLong) {
@@ -19,9 +31,7 @@ FoldedCodes::FoldedCodes(size_t n_bytes) : n_bytes_(n_bytes), folded_(kLong) {
 }
 
 void FoldedCodes::fold(const uint8_t* code, size_t width, uint8_t* folded) const noexcept {
-  std::memset(folded, 0, width);
-  for (size_t first = 0; first < n_bytes_; first += width)
-    for (size_t i = 0; i < std::min(width, n_bytes_ - first); ++i) folded[i] ^= code[first + i];
+  (width == kShort ? fold_to<kShort> : fold_to<kLong>)(code, n_bytes_, folded);
 }
 
 bool FoldedCodes::catch_up(const Column& codes, Cancel& cancel) {

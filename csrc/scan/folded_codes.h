@@ -53,4 +53,10 @@ class FoldedCodes {
   std::atomic<size_t> memory_bytes_{0};
 };
 
+// The folds of all rows of a scan for one query.
+struct FoldedRows {
+  const FoldedCodes& codes;
+  std::atomic<size_t>& n_bytes_read;  // of folds and of codes: adds up what they did not spare
+};
+
 }  // namespace bitindex

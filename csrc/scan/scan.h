@@ -36,7 +36,7 @@ struct Scan {
   // Where they stand in the order of their numbers of bits: a group for each number. Rows that have
   // another one than their place says may be missed.
   const RowGroups* by_size = nullptr;
-  const FoldedCodes* folds = nullptr;  // of the rows, for one query
+  const FoldedRows* folded = nullptr;
 };
 
 // For each query its candidates, nearest first, ties by smaller id.

@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kTileBytes = size_t{24} << 10;
 constexpr size_t kMinTileRows = 64;
 constexpr size_t kMaxTileRows = 1024;
+constexpr size_t kFoldedRows = 2048;
 // One query looks at all rows where at least this share of them is allowed: to gather a row costs
 // as much as to count some, or the folds of many. Many queries share the gathered rows.
 constexpr size_t kShareOfRows = 8;
@@ -35,7 +36,7 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
       n_bytes_(scan.store.column(0).width()),
       block_rows_(1),
       capacity_(std::clamp(kTileBytes / n_bytes_, kMinTileRows, kMaxTileRows)),
-      min_sliced_rows_(kMaxTileRows + 1),
+      min_sliced_rows_(std::numeric_limits<size_t>::max()),
       tally_(n_bytes_),
       has_tally_(plan.method() != Method::kTables && ranks_by_tally(score_, n_bytes_)) {
   size_t block_bytes = 0;
@@ -50,17 +51,17 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
     capacity_ = rows_of_blocks(block_bytes, block_rows_, 1);
     passing_codes_.resize(kPassingRows * n_bytes_);
     min_sliced_rows_ = block_rows_ / 8;  // a block costs as much with one row as with all
-  } else if (scan.folds != nullptr) {
-    capacity_ = kMaxTileRows;
+  } else if (scan.folded != nullptr) {
+    capacity_ = kFoldedRows;
     passing_codes_.resize(kPassingRows * n_bytes_);
-    folds_.emplace(scan.kernels, *scan.folds,
+    folds_.emplace(scan.kernels, *scan.folded,
                    score_.bit_counts()->query(plan.number_in_score(0)), capacity_);
   }
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
   sums_.resize(capacity_);
   const size_t n_together = plan.method() == Method::kSlices ? SliceGroup::kMaxQueries : 1;
   for (size_t i = 0; i < n_together; ++i) positions_[i].resize(capacity_ + 16);
-  if (scan.by_size != nullptr || scan.folds != nullptr) reaches_.resize(plan.n_queries());
+  if (scan.by_size != nullptr || scan.folded != nullptr) reaches_.resize(plan.n_queries());
   if (!scan.filter.allows_all()) make_room_to_gather();
 }
 

@@ -208,6 +208,7 @@ bool Tile::collect_by_folds(size_t q, Collector& collector) {
   const float limit = collector.limit();
   if (is_listed_ || folds_->rests() || !std::isfinite(limit)) {
     folds_->pass();
+    folds_->add_read(n_ * n_bytes_);
     return false;
   }
   const size_t query = plan_.number_in_score(q);
@@ -216,6 +217,7 @@ bool Tile::collect_by_folds(size_t q, Collector& collector) {
     sizes = {std::max(sizes.least, sizes_.least), std::min(sizes.most, sizes_.most)};
   const int32_t most = score_.most_different(query, limit, sizes);
   const size_t n_found = folds_->select(first_row_, n_, most);
+  folds_->add_read(n_found * n_bytes_);
   if (n_found == n_) return false;
   collect_listed(query, folds_->positions(), n_found, collector);
   return true;
