@@ -82,17 +82,24 @@ std::vector<PopcountScan::Together> PopcountScan::put_together(
   return all;
 }
 
+void PopcountScan::drop_idle_folds(size_t place, float limit) {
+  if (!folded_) return;
+  const size_t size = score_.query_size(order_[place]);
+  const int32_t most = score_.most_different(order_[place], limit, {size, size});
+  const size_t width = folded_->codes.levels().back().width();
+  if (!FoldedCodes::tells_apart(width, most)) folded_.reset();
+}
+
 template <class LookFor>
 bool PopcountScan::look_one_by_one(LookFor look_for) {
   if (!folded_ || n_queries() == 0) return false;
-  const size_t first = n_queries() / 2;
-  look_for(first);
+  look_for(pilot());
   const size_t prepared = kPreparation * scan_.store.n_rows() * n_bytes_;
   if (n_queries() > 1 && n_queries() * n_bytes_read_ > prepared) {
     folded_.reset();
     return false;
   }
-  const auto look_for_other = [&](size_t i) { look_for(i < first ? i : i + 1); };
+  const auto look_for_other = [&](size_t i) { look_for(i < pilot() ? i : i + 1); };
   const size_t n_others = n_queries() - 1;
   // Threads share the queries or, where these are few, the rows of each.
   if (n_others >= scan_.n_threads)
@@ -154,6 +161,7 @@ CandidateLists PopcountScan::within(float radius) {
     look_at({place, place + 1, rows_within(place, radius)}, use);
     look_at_loose_rows(place, place + 1, use);
   };
+  if (n_queries() > 0) drop_idle_folds(pilot(), radius);
   if (look_one_by_one(look_for)) return take();
   std::vector<RowRange> ranges;
   for (size_t place = 0; place < n_queries(); ++place) ranges.push_back(rows_within(place, radius));
@@ -174,6 +182,10 @@ CandidateLists PopcountScan::nearest(size_t k) {
     look_at_loose_rows(place, place + 1, look);
     widen(place, n_nearby, k, look);
   };
+  if (n_queries() > 1 && folded_) {
+    look_at({pilot(), pilot() + 1, rows_nearby(pilot(), n_nearby)}, look);
+    drop_idle_folds(pilot(), limit_of(pilot(), k));
+  }
   if (look_one_by_one(look_for)) return take();
   look_at_loose_rows(0, n_queries(), look);
   if (n_queries() <= kAlone) {

@@ -44,6 +44,8 @@ class PopcountScan {
   };
 
   size_t n_queries() const noexcept { return order_.size(); }
+  // The query in the middle.
+  size_t pilot() const noexcept { return n_queries() / 2; }
   // The ordered rows whose popcount allows a key of at most `limit`.
   RowRange rows_within(size_t place, float limit) const;
   // So many rows of popcounts near that of the query.
@@ -51,8 +53,10 @@ class PopcountScan {
   // The key that the k-th nearest row found has.
   float limit_of(size_t place, size_t k) const;
   std::vector<Together> put_together(const std::vector<RowRange>& ranges) const;
+  // Does without folds where they could not tell rows within this limit of a query from others.
+  void drop_idle_folds(size_t place, float limit);
   // Calls look_for(place) for each query, if folds spare it so much that this is quicker than to
-  // prepare rows for all: the first one tells. Returns whether it is done.
+  // prepare rows for all: that of pilot() tells. Returns whether it is done.
   template <class LookFor>
   bool look_one_by_one(LookFor look_for);
   // Calls use(part, score, n, first_place) to scan a part of the rows for some queries.

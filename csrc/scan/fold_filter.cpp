@@ -5,9 +5,9 @@
 namespace bitindex {
 namespace {
 
-// A level that lets pass more than 1 / this of the rows is left out for so many tiles.
+// A level that lets pass more than 1 / this of the rows is left out for some tiles, and for twice
+// as many the next time.
 constexpr size_t kWorthwhile = 2;
-constexpr size_t kTilesLeftOut = 16;
 constexpr size_t kGatheredRows = 32;
 
 }  // namespace
@@ -31,15 +31,21 @@ void FoldFilter::pass() noexcept {
 size_t FoldFilter::select(size_t first_row, size_t n, int32_t most) {
   pass();
   const auto limit = static_cast<float>(most);
-  size_t n_found = n;
-  for (; !rests(); ++first_level_, n_tiles_left_out_ = kTilesLeftOut) {
-    n_found = select_all(first_level_, first_row, n, limit);
+  size_t i = first_level_, n_found = n;
+  while (i < queries_.size() && !FoldedCodes::tells_apart(level(i).width(), most)) ++i;
+  for (; i < queries_.size(); leave_out(i++)) {
+    n_found = select_all(i, first_row, n, limit);
     if (n_found * kWorthwhile <= n) break;
   }
-  if (rests()) return n;
-  for (size_t i = first_level_ + 1; i < queries_.size(); ++i)
-    n_found = narrow(i, first_row, n_found, limit);
+  if (i == queries_.size()) return n;
+  while (++i < queries_.size()) n_found = narrow(i, first_row, n_found, limit);
   return n_found;
+}
+
+void FoldFilter::leave_out(size_t i) noexcept {
+  first_level_ = i + 1;
+  n_tiles_left_out_ = patience_;
+  patience_ *= 2;
 }
 
 size_t FoldFilter::select_all(size_t i, size_t first_row, size_t n, float most) {

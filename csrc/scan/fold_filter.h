@@ -32,6 +32,8 @@ class FoldFilter {
 
  private:
   const Column& level(size_t i) const noexcept { return folded_.codes.levels()[i]; }
+  // Begins with the next level for a while.
+  void leave_out(size_t i) noexcept;
   size_t select_all(size_t i, size_t first_row, size_t n, float most);
   size_t narrow(size_t i, size_t first_row, size_t n_found, float most);
 
@@ -40,6 +42,7 @@ class FoldFilter {
   std::vector<std::vector<uint8_t>> queries_;  // folded, by level
   size_t first_level_ = 0;                     // that is worth it
   size_t n_tiles_left_out_ = 0;                // before all levels are tried again
+  size_t patience_ = 1;                        // so many tiles are left out the next time
   std::vector<uint32_t> counts_;
   std::vector<uint32_t> positions_;
   std::vector<uint8_t> gathered_;

@@ -25,6 +25,11 @@ class FoldedCodes {
   // where codes are short themselves.
   explicit FoldedCodes(size_t n_bytes);
 
+  // Whether a fold of `width` bytes tells a row that differs in up to `most` bits from others: folds
+  // that have nothing in common differ in half of their bits.
+  static bool tells_apart(size_t width, int32_t most) noexcept {
+    return most < 4 * static_cast<int32_t>(width);
+  }
   // The folds of all rows, the shortest first.
   const std::vector<Column>& levels() const noexcept { return levels_; }
   // Writes the fold of a code, of `width` bytes.
