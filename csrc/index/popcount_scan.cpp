@@ -31,8 +31,7 @@ std::optional<RowFilter> misplaced_rows(const RowGroups& groups, const Scan& sca
 }  // namespace
 
 PopcountScan::PopcountScan(const Scan& scan, const RowGroups& groups, const FoldedCodes* folds,
-                           const OverlapScore& score, size_t n_queries,
-                           const MakeScore& make_score)
+                           const OverlapScore& score, size_t n_queries, const MakeScore& make_score)
     : scan_(scan),
       groups_(groups),
       misplaced_(misplaced_rows(groups, scan)),

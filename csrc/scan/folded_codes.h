@@ -25,8 +25,8 @@ class FoldedCodes {
   // where codes are short themselves.
   explicit FoldedCodes(size_t n_bytes);
 
-  // Whether a fold of `width` bytes tells a row that differs in up to `most` bits from others: folds
-  // that have nothing in common differ in half of their bits.
+  // Whether a fold of `width` bytes tells a row that differs in up to `most` bits from others:
+  // folds that have nothing in common differ in half of their bits.
   static bool tells_apart(size_t width, int32_t most) noexcept {
     return most < 4 * static_cast<int32_t>(width);
   }
@@ -52,9 +52,9 @@ class FoldedCodes {
 
   size_t n_bytes_;
   std::vector<Column> levels_;
-  std::vector<uint8_t> folded_;       // room for one
+  std::vector<uint8_t> folded_;  // room for one
   std::mutex catching_up_;
-  std::atomic<size_t> n_ready_{0};    // rows that other threads may look at
+  std::atomic<size_t> n_ready_{0};  // rows that other threads may look at
   std::atomic<size_t> memory_bytes_{0};
 };
 

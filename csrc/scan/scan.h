@@ -32,7 +32,7 @@ struct Scan {
   const RowFilter& filter;
   size_t n_threads;
   Cancel& cancel;
-  RowRange rows = {};      // others are passed over
+  RowRange rows = {};  // others are passed over
   // Where they stand in the order of their numbers of bits: a group for each number. Rows that have
   // another one than their place says may be missed.
   const RowGroups* by_size = nullptr;

@@ -54,8 +54,8 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
   } else if (scan.folded != nullptr) {
     capacity_ = kFoldedRows;
     passing_codes_.resize(kPassingRows * n_bytes_);
-    folds_.emplace(scan.kernels, *scan.folded,
-                   score_.bit_counts()->query(plan.number_in_score(0)), capacity_);
+    folds_.emplace(scan.kernels, *scan.folded, score_.bit_counts()->query(plan.number_in_score(0)),
+                   capacity_);
   }
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
   sums_.resize(capacity_);
@@ -76,8 +76,8 @@ void Tile::make_room_to_gather() {
 bool Tile::load(size_t& first, size_t last) {
   if (!scan_.filter.allows_all()) first = scan_.filter.next_row(first, last);
   n_ = std::min(capacity_, last - first);
-  is_listed_ =
-      !scan_.filter.allows_all() && scan_.filter.count(first, first + n_) * min_allowed_share() < n_;
+  is_listed_ = !scan_.filter.allows_all() &&
+               scan_.filter.count(first, first + n_) * min_allowed_share() < n_;
   if (is_listed_) {
     n_ = scan_.filter.next_rows(first, last, capacity_, listed_.data());
     gather(listed_.data());
@@ -127,8 +127,7 @@ void Tile::prepare() {
 
 SizeRange Tile::reach(size_t q, float limit) {
   Reach& reach = reaches_[q];
-  if (limit != reach.limit)
-    reach = {limit, score_.sizes_within(plan_.number_in_score(q), limit)};
+  if (limit != reach.limit) reach = {limit, score_.sizes_within(plan_.number_in_score(q), limit)};
   return reach.sizes;
 }
 

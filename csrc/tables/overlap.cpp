@@ -99,7 +99,8 @@ RowTest OverlapScore::row_test(size_t q, float limit) const {
 
 int32_t OverlapScore::sum_bound(size_t q, float limit, float least_offset) const {
   const RowTest test = row_test(q, limit);
-  return test.alpha == 0.0f ? 0 : whole_bits(std::max(0.0f, std::ceil(least_sum(test, least_offset))));
+  return test.alpha == 0.0f ? 0
+                            : whole_bits(std::max(0.0f, std::ceil(least_sum(test, least_offset))));
 }
 
 int32_t OverlapScore::most_different(size_t q, float limit, SizeRange sizes) const {
