@@ -16,7 +16,7 @@ constexpr size_t kNearbyPerResult = 8;
 constexpr size_t kAlone = 2;
 constexpr size_t kWidening = 4;
 // To prepare rows costs more than to read them so many times.
-constexpr size_t kPreparation = 3;
+constexpr size_t kPreparation = 2;
 
 std::optional<RowFilter> misplaced_rows(const RowGroups& groups, const Scan& scan) {
   const size_t n_ordered = groups.n_ordered();
