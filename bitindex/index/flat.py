@@ -50,7 +50,7 @@ class FlatIndex(PackedIndex):
     before or after a write.
     Source: sdc1 to sdc4 are the symmetric distance calculation of Gan et al., "Binary
     Embedding-based Retrieval", KDD 2023, with lengths in full precision. BitBound: Swamidass and
-    Baldi, J. Chem. Inf. Model. 47, 2007; folds: Nasr, Hirschberg and Baldi, the same 50, 2010.
+    Baldi, J. Chem. Inf. Model. 47, 2007; folds: Baldi, Hirschberg and Nasr, the same 48, 2008.
 
     Examples
     --------

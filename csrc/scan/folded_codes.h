@@ -4,8 +4,8 @@
 // their folds differ in at most d, because bits that differ may meet and cancel but never split. So
 // a row whose fold differs in too many bits is too far away, and no row that is near is missed.
 //
-// Source: Nasr, Hirschberg, Baldi, "Hashing algorithms and data structures for rapid searches of
-// fingerprint vectors", J. Chem. Inf. Model. 50 (2010).
+// Source: Baldi, Hirschberg, Nasr, "Speeding up chemical database searches using a proximity filter
+// based on the logical exclusive OR", J. Chem. Inf. Model. 48 (2008).
 #pragma once
 
 #include <atomic>

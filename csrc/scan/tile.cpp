@@ -126,9 +126,9 @@ void Tile::prepare() {
 }
 
 SizeRange Tile::reach(size_t q, float limit) {
-  Reach& reach = reaches_[q];
-  if (limit != reach.limit) reach = {limit, score_.sizes_within(plan_.number_in_score(q), limit)};
-  return reach.sizes;
+  Reach& known = reaches_[q];
+  if (limit != known.limit) known = {limit, score_.sizes_within(plan_.number_in_score(q), limit)};
+  return known.sizes;
 }
 
 size_t Tile::min_allowed_share() const noexcept {

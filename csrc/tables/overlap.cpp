@@ -4,7 +4,6 @@
 #include <cmath>
 
 namespace bitindex {
-
 namespace {
 
 // The smallest sum with which a row passes, not rounded.
@@ -99,8 +98,8 @@ RowTest OverlapScore::row_test(size_t q, float limit) const {
 
 int32_t OverlapScore::sum_bound(size_t q, float limit, float least_offset) const {
   const RowTest test = row_test(q, limit);
-  return test.alpha == 0.0f ? 0
-                            : whole_bits(std::max(0.0f, std::ceil(least_sum(test, least_offset))));
+  if (test.alpha == 0.0f) return 0;
+  return whole_bits(std::max(0.0f, std::ceil(least_sum(test, least_offset))));
 }
 
 int32_t OverlapScore::most_different(size_t q, float limit, SizeRange sizes) const {
