@@ -33,7 +33,7 @@ from fingerprints import (
 import bitindex as bi
 
 SEARCHES = ("top 1", "top 10", ">= 0.7", ">= 0.8", ">= 0.9")
-BATCH = 1024
+BATCHES = (1024, 64)
 N_ALONE = 8  # FPSim2 takes one query at a time
 
 fpsim2 = peer("FPSim2", "FPSim2")
@@ -75,10 +75,12 @@ class Library:
         return [1 - found["coeff"] for found in rows]
 
 
-def measure(library: Library, search: str, mode: str, threads: int, n_turns: int) -> dict[str, Any]:
+def measure(
+    library: Library, search: str, n_together: int, threads: int, n_turns: int
+) -> dict[str, Any]:
     """Compare the results, then time; rates are queries a second."""
-    queries = library.queries if mode == "batch" else library.queries[:N_ALONE]
-    find = library.ours if mode == "batch" else library.alone
+    queries = library.queries[: max(n_together, N_ALONE)]
+    find = library.ours if n_together > 1 else library.alone
     contestants: dict[str, Contestant] = {
         "by popcount": (partial(find, library.by_popcount, search, threads, queries), len(queries)),
         "plain": (partial(find, library.plain, search, threads, queries), len(queries)),
@@ -93,7 +95,7 @@ def measure(library: Library, search: str, mode: str, threads: int, n_turns: int
     rates = rates_in_turns(contestants, n_turns)
     return {
         "search": search,
-        "mode": mode,
+        "queries": n_together,
         "threads": threads,
         "n_found": spread([len(distances) for distances in found]),
         **compared(rates, "by popcount"),
@@ -104,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
     arguments = parser.parse_args()
-    rows, queries, n_distinct = rows_and_queries(arguments, BATCH)
+    rows, queries, n_distinct = rows_and_queries(arguments, max(BATCHES))
     library = Library(rows, queries)
 
     print(f"{len(rows):,} fingerprints of {N_BITS:,} bits, rows by popcount")
@@ -114,13 +116,13 @@ def main() -> None:
     )
     results = []
     for threads in thread_counts():
-        for mode in ("batch", "alone"):
+        for n_together in (*BATCHES, 1):
             for search in SEARCHES:
-                row = measure(library, search, mode, threads, arguments.turns)
+                row = measure(library, search, n_together, threads, arguments.turns)
                 results.append(row)
                 columns.row(
                     search,
-                    len(library.queries) if mode == "batch" else 1,
+                    n_together,
                     threads,
                     f"{row['n_found']['median']:,.0f}",
                     f"{row['rates']['by popcount']['median']:,.0f}",

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -46,5 +47,12 @@ class Column {
   uint8_t* data_ = nullptr;
   std::shared_ptr<const void> memory_;
 };
+
+// Copies the rows at n positions behind `rows`, whose width is in bytes.
+inline void copy_rows(const uint8_t* rows, size_t width, const uint32_t* positions, size_t n,
+                      uint8_t* copies) noexcept {
+  for (size_t i = 0; i < n; ++i)
+    std::memcpy(copies + i * width, rows + positions[i] * width, width);
+}
 
 }  // namespace bitindex

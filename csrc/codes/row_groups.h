@@ -38,6 +38,8 @@ class RowGroups {
   // No row from here on has a group.
   size_t n_known() const noexcept { return n_ordered() + tail_groups_.size(); }
   uint32_t group_of(size_t row) const noexcept;
+  // The group in whose place this ordered row stands.
+  uint32_t group_of_place(size_t row) const noexcept;
 
   // Calls use(first, last) for the ranges of rows that stand in the place of this group and belong
   // to it, in an index of n_rows rows.
@@ -65,7 +67,6 @@ class RowGroups {
   size_t memory_bytes() const noexcept;
 
  private:
-  uint32_t group_of_place(size_t row) const noexcept;
   void forget_loose(uint32_t row, size_t group) noexcept;
 
   std::vector<size_t> starts_;

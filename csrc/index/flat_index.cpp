@@ -14,11 +14,16 @@ constexpr size_t kMinLoose = 1024;
 }  // namespace
 
 FlatIndex::FlatIndex(const IndexLayout& layout, bool by_popcount)
-    : Index(layout), by_popcount_(by_popcount) {
+    : Index(layout), by_popcount_(by_popcount), folds_(layout.n_bytes()) {
   if (by_popcount && !metric().overlap)
     throw std::invalid_argument(
         "sort_by='popcount' needs metric='jaccard', 'dice' or 'cosine', got '" + layout.metric +
         "'");
+}
+
+const FoldedCodes* FlatIndex::folds_for(size_t n_queries, Cancel& cancel) const {
+  const bool suits = !folds_.levels().empty() && n_queries <= PopcountScan::kMostAlone;
+  return suits && folds_.catch_up(store().column(kCodes), cancel) ? &folds_ : nullptr;
 }
 
 template <class UsePopcounts, class UseAll>
@@ -31,7 +36,8 @@ CandidateLists FlatIndex::find(const Scan& scan, const QueryBatch& queries,
     return metric().score(kernels(), layout().codes(), codes, n,
                           store().column(kRowTerms).floats());
   };
-  PopcountScan popcounts(scan, *groups_, *overlap, queries.n, make_score);
+  PopcountScan popcounts(scan, *groups_, folds_for(queries.n, scan.cancel), *overlap, queries.n,
+                         make_score);
   return use_popcounts(popcounts);
 }
 
@@ -59,6 +65,7 @@ uint32_t FlatIndex::popcount_of(size_t row) const {
 
 void FlatIndex::rows_written(const NewRows&, const RowsWritten& written, Cancel&) {
   if (!by_popcount_) return;
+  for (const uint32_t row : written.replaced) folds_.set(row, store().column(kCodes).row(row));
   try {
     if (!groups_) groups_.emplace(std::vector<size_t>(layout().n_bits + 2));
     place(written.replaced);
@@ -84,10 +91,12 @@ void FlatIndex::put_in_order() {
       groups_->order(store().n_rows(), [&](size_t row) { return store().is_live(row); });
   RowGroups ordered(std::move(order.starts));
   reorder_rows(order.rows);
+  folds_.clear();
   groups_ = std::move(ordered);
 }
 
 void FlatIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel&) {
+  folds_.clear();
   if (groups_) groups_->keep(kept);
 }
 
@@ -114,6 +123,8 @@ void FlatIndex::find_order() {
   groups_.emplace(std::move(starts));
 }
 
-size_t FlatIndex::structure_bytes() const { return groups_ ? groups_->memory_bytes() : 0; }
+size_t FlatIndex::structure_bytes() const {
+  return (groups_ ? groups_->memory_bytes() : 0) + folds_.memory_bytes();
+}
 
 }  // namespace bitindex

@@ -27,6 +27,8 @@ class FlatIndex : public Index {
   size_t structure_bytes() const override;
 
  private:
+  // The folds of all rows for so many queries, or null.
+  const FoldedCodes* folds_for(size_t n_queries, Cancel& cancel) const;
   template <class UsePopcounts, class UseAll>
   CandidateLists find(const Scan& scan, const QueryBatch& queries, UsePopcounts use_popcounts,
                       UseAll use_all) const;
@@ -36,6 +38,7 @@ class FlatIndex : public Index {
 
   bool by_popcount_;
   std::optional<RowGroups> groups_;  // by popcount; none while no order is known
+  mutable FoldedCodes folds_;        // of few queries at a time, which make them
 };
 
 }  // namespace bitindex

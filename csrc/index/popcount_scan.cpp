@@ -15,18 +15,32 @@ constexpr size_t kNearbyPerResult = 8;
 // So few queries need no rows prepared, so they go on by steps, each this many times as wide.
 constexpr size_t kAlone = 2;
 constexpr size_t kWidening = 4;
+// To prepare rows costs more than to read them so many times.
+constexpr size_t kPreparation = 2;
+
+std::optional<RowFilter> misplaced_rows(const RowGroups& groups, const Scan& scan) {
+  const size_t n_ordered = groups.n_ordered();
+  if (groups.n_loose() == groups.n_known() - n_ordered) return std::nullopt;
+  std::vector<uint32_t> misplaced;
+  for (size_t group = 0; group < groups.n_groups(); ++group)
+    for (const uint32_t row : groups.loose(group))
+      if (row < n_ordered) misplaced.push_back(row);
+  return scan.filter.only(misplaced, scan.store.n_rows());
+}
 
 }  // namespace
 
-PopcountScan::PopcountScan(const Scan& scan, const RowGroups& groups, const OverlapScore& score,
-                           size_t n_queries, const MakeScore& make_score)
+PopcountScan::PopcountScan(const Scan& scan, const RowGroups& groups, const FoldedCodes* folds,
+                           const OverlapScore& score, size_t n_queries, const MakeScore& make_score)
     : scan_(scan),
       groups_(groups),
+      misplaced_(misplaced_rows(groups, scan)),
       score_(score),
       make_score_(make_score),
       n_bytes_(score.bit_counts()->n_bytes),
       order_(n_queries),
       lists_(n_queries) {
+  if (folds != nullptr) folded_.emplace(FoldedRows{*folds, n_bytes_read_});
   std::iota(order_.begin(), order_.end(), size_t{0});
   std::stable_sort(order_.begin(), order_.end(),
                    [&](size_t a, size_t b) { return score.query_size(a) < score.query_size(b); });
@@ -67,29 +81,57 @@ std::vector<PopcountScan::Together> PopcountScan::put_together(
   return all;
 }
 
-template <class Use>
-void PopcountScan::look_at(const Together& queries, Use use) {
-  if (queries.rows.size() == 0) return;
-  const size_t n = queries.last_query - queries.first_query;
-  const auto score = make_score_(codes_.data() + queries.first_query * n_bytes_, n);
-  use(Scan{scan_.store, scan_.kernels, scan_.filter, scan_.n_threads, scan_.cancel, queries.rows,
-           queries.rows.last <= groups_.n_ordered()},
-      *score, n, queries.first_query);
+void PopcountScan::drop_idle_folds(size_t place, float limit) {
+  if (!folded_) return;
+  const size_t size = score_.query_size(order_[place]);
+  const int32_t most = score_.most_different(order_[place], limit, {size, size});
+  const size_t width = folded_->codes.levels().back().width();
+  if (!FoldedCodes::tells_apart(width, most)) folded_.reset();
+}
+
+template <class LookFor>
+bool PopcountScan::look_one_by_one(LookFor look_for) {
+  if (!folded_ || n_queries() == 0) return false;
+  look_for(pilot());
+  const size_t prepared = kPreparation * scan_.store.n_rows() * n_bytes_;
+  if (n_queries() > 1 && n_queries() * n_bytes_read_ > prepared) {
+    folded_.reset();
+    return false;
+  }
+  const auto look_for_other = [&](size_t i) { look_for(i < pilot() ? i : i + 1); };
+  const size_t n_others = n_queries() - 1;
+  // Threads share the queries or, where these are few, the rows of each.
+  if (n_others >= scan_.n_threads)
+    run_tasks(n_others, scan_.n_threads, scan_.cancel, look_for_other);
+  else
+    for (size_t i = 0; i < n_others; ++i) look_for_other(i);
+  return true;
 }
 
 template <class Use>
-void PopcountScan::look_at_loose_rows(Use use) {
-  const size_t n_rows = scan_.store.n_rows(), n_ordered = groups_.n_ordered();
-  look_at({0, n_queries(), {n_ordered, n_rows}}, use);
-  if (groups_.n_loose() == groups_.n_known() - n_ordered) return;
-  std::vector<uint32_t> misplaced;
-  for (size_t group = 0; group < groups_.n_groups(); ++group)
-    for (const uint32_t row : groups_.loose(group))
-      if (row < n_ordered) misplaced.push_back(row);
-  const RowFilter filter = scan_.filter.only(misplaced, n_rows);
-  const auto score = make_score_(codes_.data(), n_queries());
-  use(Scan{scan_.store, scan_.kernels, filter, scan_.n_threads, scan_.cancel}, *score, n_queries(),
-      size_t{0});
+void PopcountScan::look_at(const Together& queries, Use use) {
+  if (queries.rows.size() == 0) return;
+  const bool ordered = queries.rows.last <= groups_.n_ordered();
+  look_at(queries.first_query, queries.last_query,
+          {scan_.store, scan_.kernels, scan_.filter, scan_.n_threads, scan_.cancel, queries.rows,
+           ordered ? &groups_ : nullptr},
+          use);
+}
+
+template <class Use>
+void PopcountScan::look_at(size_t first_query, size_t last_query, Scan part, Use use) {
+  const size_t n = last_query - first_query;
+  if (n == 1 && folded_) part.folded = &*folded_;
+  const auto score = make_score_(codes_.data() + first_query * n_bytes_, n);
+  use(part, *score, n, first_query);
+}
+
+template <class Use>
+void PopcountScan::look_at_loose_rows(size_t first_query, size_t last_query, Use use) {
+  look_at({first_query, last_query, {groups_.n_ordered(), scan_.store.n_rows()}}, use);
+  if (misplaced_)
+    look_at(first_query, last_query,
+            {scan_.store, scan_.kernels, *misplaced_, scan_.n_threads, scan_.cancel}, use);
 }
 
 void PopcountScan::merge(size_t first_place, CandidateLists more, size_t k) {
@@ -114,10 +156,16 @@ CandidateLists PopcountScan::within(float radius) {
   const auto use = [&](const Scan& part, const Score& score, size_t n, size_t first_place) {
     merge(first_place, scan_within(part, score, n, radius), all);
   };
+  const auto look_for = [&](size_t place) {
+    look_at({place, place + 1, rows_within(place, radius)}, use);
+    look_at_loose_rows(place, place + 1, use);
+  };
+  if (n_queries() > 0) drop_idle_folds(pilot(), radius);
+  if (look_one_by_one(look_for)) return take();
   std::vector<RowRange> ranges;
   for (size_t place = 0; place < n_queries(); ++place) ranges.push_back(rows_within(place, radius));
   for (const Together& queries : put_together(ranges)) look_at(queries, use);
-  look_at_loose_rows(use);
+  look_at_loose_rows(0, n_queries(), use);
   return take();
 }
 
@@ -128,8 +176,17 @@ CandidateLists PopcountScan::nearest(size_t k) {
       limits.push_back(limit_of(place, k));
     merge(first_place, scan_nearest(part, score, n, k, limits.data()), k);
   };
-  look_at_loose_rows(look);
   const size_t n_nearby = kNearbyPerResult * k + groups_.n_ordered() / kNearbyShare;
+  const auto look_for = [&](size_t place) {
+    look_at_loose_rows(place, place + 1, look);
+    widen(place, n_nearby, k, look);
+  };
+  if (n_queries() > 1 && folded_) {
+    look_at({pilot(), pilot() + 1, rows_nearby(pilot(), n_nearby)}, look);
+    drop_idle_folds(pilot(), limit_of(pilot(), k));
+  }
+  if (look_one_by_one(look_for)) return take();
+  look_at_loose_rows(0, n_queries(), look);
   if (n_queries() <= kAlone) {
     for (size_t place = 0; place < n_queries(); ++place) widen(place, n_nearby, k, look);
     return take();

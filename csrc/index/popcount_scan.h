@@ -1,13 +1,16 @@
 // BitBound: rows in the order of their popcounts, of which a query looks at those near its own.
 //
 // Two sets of a and b bits have at most min(a, b) in common, so a popcount alone bounds the
-// similarity: of Tanimoto t, b lies between t a and a / t.
+// similarity: of Tanimoto t, b lies between t a and a / t. A query by itself looks at folded codes
+// first; many share the preparation of rows.
 // Source: Swamidass, Baldi, "Bounds and algorithms for fast exact searches of chemical fingerprints
 // in linear and sublinear time", J. Chem. Inf. Model. 47 (2007).
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "codes/row_groups.h"
@@ -21,9 +24,13 @@ class PopcountScan {
   // The score of n_queries codes, one after the other, against the rows.
   using MakeScore = std::function<std::unique_ptr<Score>(const uint8_t* codes, size_t n_queries)>;
 
-  // `groups` has a group for each popcount. All references outlive this.
-  PopcountScan(const Scan& scan, const RowGroups& groups, const OverlapScore& score,
-               size_t n_queries, const MakeScore& make_score);
+  // With folds, so many queries may be quicker one by one.
+  static constexpr size_t kMostAlone = 512;
+
+  // `groups` has a group for each popcount; `folds` are those of all rows, or null. All references
+  // outlive this.
+  PopcountScan(const Scan& scan, const RowGroups& groups, const FoldedCodes* folds,
+               const OverlapScore& score, size_t n_queries, const MakeScore& make_score);
 
   CandidateLists nearest(size_t k);
   CandidateLists within(float radius);
@@ -37,6 +44,8 @@ class PopcountScan {
   };
 
   size_t n_queries() const noexcept { return order_.size(); }
+  // The query in the middle.
+  size_t pilot() const noexcept { return n_queries() / 2; }
   // The ordered rows whose popcount allows a key of at most `limit`.
   RowRange rows_within(size_t place, float limit) const;
   // So many rows of popcounts near that of the query.
@@ -44,20 +53,31 @@ class PopcountScan {
   // The key that the k-th nearest row found has.
   float limit_of(size_t place, size_t k) const;
   std::vector<Together> put_together(const std::vector<RowRange>& ranges) const;
-  // Calls use(part, score, n) to scan a range of rows, or chosen ones of all, for some queries.
+  // Does without folds where they could not tell rows within this limit of a query from others.
+  void drop_idle_folds(size_t place, float limit);
+  // Calls look_for(place) for each query, if folds spare it so much that this is quicker than to
+  // prepare rows for all: that of pilot() tells. Returns whether it is done.
+  template <class LookFor>
+  bool look_one_by_one(LookFor look_for);
+  // Calls use(part, score, n, first_place) to scan a part of the rows for some queries.
   template <class Use>
   void look_at(const Together& queries, Use use);
+  template <class Use>
+  void look_at(size_t first_query, size_t last_query, Scan part, Use use);
   // Looks at the rows for one query from its popcount outwards, as far as its k-th nearest row
   // asks.
   template <class Use>
   void widen(size_t place, size_t n_nearby, size_t k, Use look);
   template <class Use>
-  void look_at_loose_rows(Use use);
+  void look_at_loose_rows(size_t first_query, size_t last_query, Use use);
   void merge(size_t first_place, CandidateLists more, size_t k);
   CandidateLists take();
 
   const Scan& scan_;
   const RowGroups& groups_;
+  std::atomic<size_t> n_bytes_read_{0};  // where folds are looked at
+  std::optional<FoldedRows> folded_;
+  std::optional<RowFilter> misplaced_;  // loose rows among the ordered ones
   const OverlapScore& score_;
   const MakeScore& make_score_;
   size_t n_bytes_;

@@ -51,7 +51,9 @@ void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
   const size_t first_row = scan.rows.first;
   const size_t end_row = std::min(scan.rows.last, scan.store.n_rows());
   const size_t n_rows = end_row - std::min(first_row, end_row);
-  const Cut cut = cut_work(plan, n_rows, scan.store.column(0).width(), scan.n_threads);
+  const Column& read =
+      scan.folded == nullptr ? scan.store.column(0) : scan.folded->codes.levels().back();
+  const Cut cut = cut_work(plan, n_rows, read.width(), scan.n_threads);
   const size_t n_groups = (n_batch + cut.group_queries - 1) / cut.group_queries;
   const size_t n_ranges = (n_rows + cut.range_rows - 1) / cut.range_rows;
 
@@ -119,8 +121,8 @@ bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
   if (k < kMinGuessedK || scan.filter.n_allowed() < 4 * rank * RowFilter::kSampleShare)
     return false;
   const RowFilter sample = scan.filter.sample(scan.store.n_rows());
-  const Scan sampled = {scan.store,  scan.kernels, sample,        scan.n_threads,
-                        scan.cancel, scan.rows,    scan.by_offset};
+  const Scan sampled = {scan.store,  scan.kernels, sample,       scan.n_threads,
+                        scan.cancel, scan.rows,    scan.by_size, scan.folded};
   std::vector<SharedLimit> no_limits(plan.n_queries());
   CandidateLists lists(plan.n_queries());
   find_k_nearest(sampled, plan, rank, no_limits, lists.data());

@@ -8,9 +8,11 @@
 #include <limits>
 #include <vector>
 
+#include "codes/row_groups.h"
 #include "codes/row_store.h"
 #include "kernels/kernel_table.h"
 #include "scan/cancel.h"
+#include "scan/folded_codes.h"
 #include "scan/row_filter.h"
 #include "scan/top_k.h"
 #include "tables/score.h"
@@ -30,8 +32,11 @@ struct Scan {
   const RowFilter& filter;
   size_t n_threads;
   Cancel& cancel;
-  RowRange rows = {};      // others are passed over
-  bool by_offset = false;  // they stand in the order of their offsets (see Score::offsets)
+  RowRange rows = {};  // others are passed over
+  // Where they stand in the order of their numbers of bits: a group for each number. Rows that have
+  // another one than their place says may be missed.
+  const RowGroups* by_size = nullptr;
+  const FoldedRows* folded = nullptr;
 };
 
 // For each query its candidates, nearest first, ties by smaller id.

@@ -1,7 +1,6 @@
 #include "scan/tile.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 
 namespace bitindex {
@@ -12,9 +11,11 @@ namespace {
 constexpr size_t kTileBytes = size_t{24} << 10;
 constexpr size_t kMinTileRows = 64;
 constexpr size_t kMaxTileRows = 1024;
+constexpr size_t kFoldedRows = 2048;
 // One query looks at all rows where at least this share of them is allowed: to gather a row costs
-// as much as to count some. Many queries share the gathered rows.
+// as much as to count some, or the folds of many. Many queries share the gathered rows.
 constexpr size_t kShareOfRows = 8;
+constexpr size_t kShareOfFolds = 64;
 constexpr size_t kFewQueries = 2;
 constexpr size_t kPassingRows = 32;  // that are counted again together
 // table_sums works on some blocks at a time; fewer cost it more per block.
@@ -35,12 +36,10 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
       n_bytes_(scan.store.column(0).width()),
       block_rows_(1),
       capacity_(std::clamp(kTileBytes / n_bytes_, kMinTileRows, kMaxTileRows)),
-      min_sliced_rows_(kMaxTileRows + 1),
-      min_allowed_share_(kShareOfRows),
+      min_sliced_rows_(std::numeric_limits<size_t>::max()),
       tally_(n_bytes_),
       has_tally_(plan.method() != Method::kTables && ranks_by_tally(score_, n_bytes_)) {
   size_t block_bytes = 0;
-  if (plan.n_queries() > kFewQueries) min_allowed_share_ = 1;
   if (plan.method() == Method::kTables) {
     block_rows_ = scan.kernels.block_rows;
     block_bytes = 2 * n_bytes_ * block_rows_;
@@ -52,12 +51,17 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
     capacity_ = rows_of_blocks(block_bytes, block_rows_, 1);
     passing_codes_.resize(kPassingRows * n_bytes_);
     min_sliced_rows_ = block_rows_ / 8;  // a block costs as much with one row as with all
+  } else if (scan.folded != nullptr) {
+    capacity_ = kFoldedRows;
+    passing_codes_.resize(kPassingRows * n_bytes_);
+    folds_.emplace(scan.kernels, *scan.folded, score_.bit_counts()->query(plan.number_in_score(0)),
+                   capacity_);
   }
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
   sums_.resize(capacity_);
   const size_t n_together = plan.method() == Method::kSlices ? SliceGroup::kMaxQueries : 1;
   for (size_t i = 0; i < n_together; ++i) positions_[i].resize(capacity_ + 16);
-  if (scan.by_offset) reaches_.resize(plan.n_queries());
+  if (scan.by_size != nullptr || scan.folded != nullptr) reaches_.resize(plan.n_queries());
   if (!scan.filter.allows_all()) make_room_to_gather();
 }
 
@@ -72,8 +76,8 @@ void Tile::make_room_to_gather() {
 bool Tile::load(size_t& first, size_t last) {
   if (!scan_.filter.allows_all()) first = scan_.filter.next_row(first, last);
   n_ = std::min(capacity_, last - first);
-  is_listed_ =
-      !scan_.filter.allows_all() && scan_.filter.count(first, first + n_) * min_allowed_share_ < n_;
+  is_listed_ = !scan_.filter.allows_all() &&
+               scan_.filter.count(first, first + n_) * min_allowed_share() < n_;
   if (is_listed_) {
     n_ = scan_.filter.next_rows(first, last, capacity_, listed_.data());
     gather(listed_.data());
@@ -99,9 +103,7 @@ bool Tile::load_listed(const uint32_t*& next, const uint32_t* end) {
 }
 
 void Tile::gather(const uint32_t* rows) {
-  for (size_t i = 0; i < n_; ++i)
-    std::memcpy(gathered_codes_.data() + i * n_bytes_, scan_.store.column(0).row(rows[i]),
-                n_bytes_);
+  copy_rows(scan_.store.column(0).data(), n_bytes_, rows, n_, gathered_codes_.data());
   for (size_t i = 0; i < gathered_scales_.size() && i < n_; ++i)
     gathered_scales_[i] = score_.scales()[rows[i]];
   for (size_t i = 0; i < gathered_offsets_.size() && i < n_; ++i)
@@ -112,13 +114,26 @@ void Tile::gather(const uint32_t* rows) {
 }
 
 void Tile::prepare() {
-  if (score_.bounds_sums() && offsets_ != nullptr)
+  if (plan_.method() != Method::kRows && score_.bounds_sums() && offsets_ != nullptr)
     least_offset_ = *std::min_element(offsets_, offsets_ + n_);
-  if (scan_.by_offset) most_offset_ = *std::max_element(offsets_, offsets_ + n_);
+  if (scan_.by_size != nullptr)
+    sizes_ = {scan_.by_size->group_of_place(row_at(0)),
+              scan_.by_size->group_of_place(row_at(n_ - 1))};
   if (plan_.method() == Method::kTables)
     scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
   else if (n_ >= min_sliced_rows_)
     scan_.kernels.slice_bits(codes_, n_, n_bytes_, blocks_.get());
+}
+
+SizeRange Tile::reach(size_t q, float limit) {
+  Reach& known = reaches_[q];
+  if (limit != known.limit) known = {limit, score_.sizes_within(plan_.number_in_score(q), limit)};
+  return known.sizes;
+}
+
+size_t Tile::min_allowed_share() const noexcept {
+  if (plan_.n_queries() > kFewQueries) return 1;
+  return folds_ && !folds_->rests() ? kShareOfFolds : kShareOfRows;
 }
 
 void Tile::sum_rows(size_t q, float limit) {
@@ -153,9 +168,7 @@ size_t Tile::next_passed(size_t& first) const {
 void Tile::sum_listed_rows(size_t query, const uint32_t* positions, size_t n) {
   for (size_t first = 0; first < n; first += kPassingRows) {
     const size_t here = std::min(kPassingRows, n - first);
-    for (size_t i = 0; i < here; ++i)
-      std::memcpy(passing_codes_.data() + i * n_bytes_, codes_ + positions[first + i] * n_bytes_,
-                  n_bytes_);
+    copy_rows(codes_, n_bytes_, positions + first, here, passing_codes_.data());
     count_bits(query, passing_codes_.data(), here, sums_.data() + first);
   }
 }

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "codes/aligned.h"
 #include "scan/bit_tally.h"
+#include "scan/fold_filter.h"
 #include "scan/query_plan.h"
 
 namespace bitindex {
@@ -53,15 +55,24 @@ class Tile {
   // The sums of the rows at n positions.
   void sum_listed_rows(size_t query, const uint32_t* positions, size_t n);
   template <class Collector>
+  void collect_listed(size_t query, const uint32_t* positions, size_t n, Collector& collector);
+  // Looks at the rows that folds leave; returns false, and has looked at none, where these are all.
+  template <class Collector>
+  bool collect_by_folds(size_t q, Collector& collector);
+  template <class Collector>
   void collect_sums(size_t q, Collector& collector);
   template <class Collector>
   void collect_slices(size_t first_query, Collector* collectors);
   // Whether to count slices for the group of this query.
   template <class Collector>
   bool counts_slices(size_t n_queries, Collector* collectors) const;
-  // Whether an offset of the loaded rows lets one of them be near enough.
+  // Whether the size of one of the loaded rows lets it be near enough.
   template <class Collector>
   bool any_reaches(size_t first_query, size_t n_queries, Collector* collectors);
+  // The sizes that this limit leaves a query.
+  SizeRange reach(size_t q, float limit);
+  // At least one of so many rows in a row is allowed, or they are gathered.
+  size_t min_allowed_share() const noexcept;
   // Whether a row of a tile that was not gathered may be returned.
   bool allows(size_t row) const {
     return is_listed_ || scan_.filter.allows_all() || scan_.filter.allows(row);
@@ -77,7 +88,6 @@ class Tile {
   size_t block_rows_;  // of the method's blocks
   size_t capacity_;    // rows
   size_t min_sliced_rows_;
-  size_t min_allowed_share_;  // at least 1 / this of the rows in a row: no gathering
   size_t n_ = 0;
   size_t first_row_ = 0;          // of contiguous rows
   std::vector<uint32_t> listed_;  // of rows that a filter picked
@@ -86,13 +96,13 @@ class Tile {
   const float* scales_ = nullptr;
   const float* offsets_ = nullptr;
   float least_offset_ = 0.0f;
-  // Where rows stand in the order of their offsets, so that those of a tile are near each other.
-  float most_offset_ = 0.0f;
+  SizeRange sizes_;  // where rows stand in the order of their sizes
   struct Reach {
     float limit = -1.0f;
-    OffsetRange offsets = {};
+    SizeRange sizes = {};
   };
   std::vector<Reach> reaches_;  // of each query of the plan
+  std::optional<FoldFilter> folds_;
   std::vector<uint8_t> gathered_codes_;
   std::vector<uint8_t> passing_codes_;
   std::vector<float> gathered_scales_;
@@ -111,7 +121,7 @@ void Tile::collect(size_t first_query, size_t last_query, std::vector<Collector>
   for (size_t q = first_query; q < last_query; q += kGroup) {
     Collector* group = collectors.data() + (q - first_query);
     const size_t n_here = std::min(kGroup, last_query - q);
-    if (scan_.by_offset && !any_reaches(q, n_here, group)) continue;
+    if (scan_.by_size != nullptr && !any_reaches(q, n_here, group)) continue;
     if (counts_slices(n_here, group))
       collect_slices(q, group);
     else
@@ -122,11 +132,8 @@ void Tile::collect(size_t first_query, size_t last_query, std::vector<Collector>
 template <class Collector>
 bool Tile::any_reaches(size_t first_query, size_t n_queries, Collector* collectors) {
   for (size_t i = 0; i < n_queries; ++i) {
-    Reach& reach = reaches_[first_query + i];
-    const float limit = collectors[i].limit();
-    if (limit != reach.limit)
-      reach = {limit, score_.offsets_within(plan_.number_in_score(first_query + i), limit)};
-    if (reach.offsets.least <= most_offset_ && reach.offsets.most >= least_offset_) return true;
+    const SizeRange sizes = reach(first_query + i, collectors[i].limit());
+    if (sizes.least <= sizes_.most && sizes.most >= sizes_.least) return true;
   }
   return false;
 }
@@ -141,6 +148,7 @@ bool Tile::counts_slices(size_t n_queries, Collector* collectors) const {
 
 template <class Collector>
 void Tile::collect_sums(size_t q, Collector& collector) {
+  if (folds_ && collect_by_folds(q, collector)) return;
   const size_t query = plan_.number_in_score(q);
   float limit = collector.limit();
   sum_rows(q, limit);
@@ -182,12 +190,37 @@ void Tile::collect_slices(size_t first_query, Collector* collectors) {
     // Rows that are missing from the last block may be among those found.
     while (n_found[i] > 0 && positions[i][n_found[i] - 1] >= n_) --n_found[i];
     const size_t query = plan_.number_in_score(first_query + i);
-    sum_listed_rows(query, positions[i], n_found[i]);
-    for (size_t j = 0; j < n_found[i]; ++j) {
-      const uint32_t row = row_at(positions[i][j]);
-      collectors[i].push(score_.key(query, sums_[j], row), row);
-    }
+    collect_listed(query, positions[i], n_found[i], collectors[i]);
   }
+}
+
+template <class Collector>
+void Tile::collect_listed(size_t query, const uint32_t* positions, size_t n, Collector& collector) {
+  sum_listed_rows(query, positions, n);
+  for (size_t i = 0; i < n; ++i) {
+    const uint32_t row = row_at(positions[i]);
+    if (allows(row)) collector.push(score_.key(query, sums_[i], row), row);
+  }
+}
+
+template <class Collector>
+bool Tile::collect_by_folds(size_t q, Collector& collector) {
+  const float limit = collector.limit();
+  if (is_listed_ || folds_->rests() || !std::isfinite(limit)) {
+    folds_->pass();
+    folds_->add_read(n_ * n_bytes_);
+    return false;
+  }
+  const size_t query = plan_.number_in_score(q);
+  SizeRange sizes = reach(q, limit);
+  if (scan_.by_size != nullptr)
+    sizes = {std::max(sizes.least, sizes_.least), std::min(sizes.most, sizes_.most)};
+  const int32_t most = score_.most_different(query, limit, sizes);
+  const size_t n_found = folds_->select(first_row_, n_, most);
+  folds_->add_read(n_found * n_bytes_);
+  if (n_found == n_) return false;
+  collect_listed(query, folds_->positions(), n_found, collector);
+  return true;
 }
 
 }  // namespace bitindex

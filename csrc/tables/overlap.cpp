@@ -4,6 +4,14 @@
 #include <cmath>
 
 namespace bitindex {
+namespace {
+
+// The smallest sum with which a row passes, not rounded.
+float least_sum(const RowTest& test, float offset) noexcept {
+  return test.gamma + test.beta * offset - test.limit;
+}
+
+}  // namespace
 
 float overlap_row_term(Overlap kind, size_t row_size) noexcept {
   const auto size = static_cast<float>(row_size);
@@ -50,7 +58,7 @@ float OverlapScore::least_key(size_t q, size_t row_size) const {
   return key_of(q, most_common, static_cast<double>(row_size));
 }
 
-std::pair<size_t, size_t> OverlapScore::sizes_within(size_t q, float limit) const {
+SizeRange OverlapScore::sizes_within(size_t q, float limit) const {
   // The least key falls up to the popcount of the query and rises from there.
   size_t low = 0, low_end = query_size(q);
   while (low < low_end) {
@@ -69,11 +77,6 @@ std::pair<size_t, size_t> OverlapScore::sizes_within(size_t q, float limit) cons
       high_end = middle - 1;
   }
   return {low, high};
-}
-
-OffsetRange OverlapScore::offsets_within(size_t q, float limit) const {
-  const auto [low, high] = sizes_within(q, limit);
-  return {overlap_row_term(kind_, low), overlap_row_term(kind_, high)};
 }
 
 // distance <= t, solved for the overlap: s >= c (|a| + |b|), for cosine s >= c sqrt|a| sqrt|b|.
@@ -95,8 +98,19 @@ RowTest OverlapScore::row_test(size_t q, float limit) const {
 
 int32_t OverlapScore::sum_bound(size_t q, float limit, float least_offset) const {
   const RowTest test = row_test(q, limit);
-  const float least = test.gamma + test.beta * least_offset - test.limit;
-  return test.alpha == 0.0f ? 0 : whole_bits(std::max(0.0f, std::ceil(least)));
+  if (test.alpha == 0.0f) return 0;
+  return whole_bits(std::max(0.0f, std::ceil(least_sum(test, least_offset))));
+}
+
+int32_t OverlapScore::most_different(size_t q, float limit, SizeRange sizes) const {
+  const RowTest test = row_test(q, limit);
+  if (test.alpha == 0.0f) return kAnyNumberOfBits;
+  const auto most = [&](size_t size) {
+    const auto both = static_cast<float>(query_size(q) + size);
+    return both - 2.0f * least_sum(test, overlap_row_term(kind_, size));
+  };
+  // It is a convex function of the size, or of its root, so that it is largest at an end.
+  return whole_bits(std::max(most(sizes.least), most(sizes.most)));
 }
 
 }  // namespace bitindex

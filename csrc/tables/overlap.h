@@ -8,7 +8,6 @@
 // Two empty sets are equal: distance 0. One empty set is at distance 1 from all others.
 #pragma once
 
-#include <utility>
 #include <vector>
 
 #include "tables/score.h"
@@ -36,13 +35,13 @@ class OverlapScore : public Score {
   RowTest row_test(size_t q, float limit) const override;
   float key(size_t q, uint32_t sum, size_t row) const override;
 
-  OffsetRange offsets_within(size_t q, float limit) const override;
+  // The first and the last size whose least key is within the limit, and that of the query.
+  SizeRange sizes_within(size_t q, float limit) const override;
+  int32_t most_different(size_t q, float limit, SizeRange sizes) const override;
 
   size_t query_size(size_t q) const noexcept { return query_sizes_[q]; }
   // No row of this popcount has a smaller key.
   float least_key(size_t q, size_t row_size) const;
-  // Rows of other popcounts have larger keys: the first and the last.
-  std::pair<size_t, size_t> sizes_within(size_t q, float limit) const;
 
  private:
   float key_of(size_t q, uint32_t sum, double row_size) const;

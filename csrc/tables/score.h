@@ -39,9 +39,10 @@ inline float limit_before(float part, float limit) {
   return std::nextafter(static_cast<float>(sum), kInfinity);
 }
 
-struct OffsetRange {
-  float least = -std::numeric_limits<float>::infinity();
-  float most = std::numeric_limits<float>::infinity();
+// Of numbers of set bits, the last included.
+struct SizeRange {
+  size_t least = 0;
+  size_t most = std::numeric_limits<size_t>::max();
 };
 
 class Score {
@@ -70,10 +71,16 @@ class Score {
   virtual const float* scales() const { return nullptr; }
   virtual const float* offsets() const { return nullptr; }
 
-  // Only rows with offsets in this range can have key(q, ...) <= limit.
-  virtual OffsetRange offsets_within(size_t q, float limit) const {
+  // Only rows with so many set bits can have key(q, ...) <= limit.
+  virtual SizeRange sizes_within(size_t q, float limit) const {
     (void)q, (void)limit;
     return {};
+  }
+  // In no more bits can rows with so many set bits differ from the query and have key(q, ...) <=
+  // limit.
+  virtual int32_t most_different(size_t q, float limit, SizeRange sizes) const {
+    (void)q, (void)limit, (void)sizes;
+    return kAnyNumberOfBits;
   }
 
   // A test that every row with key(q, ...) <= limit passes, and few others. Its pointers are unset.

@@ -1,0 +1,51 @@
+// Which rows can be near enough to a query, by their folded codes: the shortest folds first, and
+// longer ones of those rows that are left.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kernels/kernel_table.h"
+#include "scan/folded_codes.h"
+
+namespace bitindex {
+
+class FoldFilter {
+ public:
+  // At most max_rows rows are looked at together.
+  FoldFilter(const KernelTable& kernels, const FoldedRows& folded, const uint8_t* query,
+             size_t max_rows);
+
+  // Whether folds have told too few rows apart of late, so that there is no asking.
+  bool rests() const noexcept { return first_level_ == queries_.size(); }
+  // A tile goes by that is not asked about.
+  void pass() noexcept;
+  // Of n rows from first_row on, the positions of those whose folds differ from that of the query
+  // in at most `most` bits, in positions(); returns how many. All of them where it rests.
+  size_t select(size_t first_row, size_t n, int32_t most);
+  const uint32_t* positions() const noexcept { return positions_.data(); }
+  // So many bytes were read, besides those of folds.
+  void add_read(size_t n_bytes) noexcept {
+    folded_.n_bytes_read.fetch_add(n_bytes, std::memory_order_relaxed);
+  }
+
+ private:
+  const Column& level(size_t i) const noexcept { return folded_.codes.levels()[i]; }
+  // Begins with the next level for a while.
+  void leave_out(size_t i) noexcept;
+  size_t select_all(size_t i, size_t first_row, size_t n, float most);
+  size_t narrow(size_t i, size_t first_row, size_t n_found, float most);
+
+  const KernelTable& kernels_;
+  const FoldedRows& folded_;
+  std::vector<std::vector<uint8_t>> queries_;  // folded, by level
+  size_t first_level_ = 0;                     // that is worth it
+  size_t n_tiles_left_out_ = 0;                // before all levels are tried again
+  size_t patience_ = 1;                        // so many tiles are left out the next time
+  std::vector<uint32_t> counts_;
+  std::vector<uint32_t> positions_;
+  std::vector<uint8_t> gathered_;
+};
+
+}  // namespace bitindex
