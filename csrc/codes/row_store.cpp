@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 
 namespace bitindex {
 namespace {
@@ -57,82 +58,93 @@ void RowStore::reserve(size_t n_rows) {
   if (!removed_.empty()) removed_.resize((n_rows + 63) / 64);
 }
 
-void RowStore::set_row(size_t row, size_t from, const std::vector<const void*>& values) noexcept {
-  for (size_t c = 0; c < columns_.size(); ++c)
-    columns_[c].set(row, static_cast<const uint8_t*>(values[c]) + from * columns_[c].width());
+RowsWritten RowStore::prepare_add(size_t n, const int64_t* ids) {
+  return prepare_insert(n, ids, Taken::kRefuse);
 }
 
-RowsWritten RowStore::add(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
-  return insert(n, ids, values, Taken::kRefuse);
+RowsWritten RowStore::prepare_put(size_t n, const int64_t* ids) {
+  return prepare_insert(n, ids, Taken::kReplace);
 }
 
-RowsWritten RowStore::put(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
-  return insert(n, ids, values, Taken::kReplace);
-}
-
-RowsWritten RowStore::insert(size_t n, const int64_t* ids, const std::vector<const void*>& values,
-                             Taken taken) {
-  // Ids that were removed come back into their old rows, so the order of rows stays that of ids.
-  std::vector<std::pair<uint32_t, size_t>> old_rows;  // row, position in the input
-  if (ids != nullptr) {
-    check_range(ids, n);
-    check_distinct(ids, n);
-    for (size_t i = 0; i < n; ++i) {
-      const int64_t row = ids_.find(ids[i]);
-      if (row == IdMap::kNoRow) continue;
-      if (taken == Taken::kRefuse && is_live(static_cast<size_t>(row)))
-        throw std::invalid_argument("id " + std::to_string(ids[i]) + " is already in the index");
-      old_rows.emplace_back(static_cast<uint32_t>(row), i);
-    }
-  } else if (static_cast<uint64_t>(ids_.next_id()) > static_cast<uint64_t>(INT64_MAX) - n) {
-    throw std::invalid_argument("no free ids are left after " + std::to_string(ids_.next_id() - 1));
-  }
-  const size_t n_new = n - old_rows.size();
+RowsWritten RowStore::prepare_insert(size_t n, const int64_t* ids, Taken taken) {
+  RowsWritten rows = rows_for(n, ids, taken);
+  const size_t n_new = n - rows.replaced.size();
   if (n_new > kMaxRows - n_rows())
     throw std::length_error("an index holds at most " + std::to_string(kMaxRows) + " rows");
-
-  RowsWritten written = {n_rows(), {}};
-  for (const auto& [row, position] : old_rows) written.replaced.push_back(row);
   reserve(n_rows() + n_new);
-  if (old_rows.empty()) {
+  if (rows.replaced.empty()) {
     ids_.reserve(ids, n);
-    ids_.append(ids, n);
-    for (size_t c = 0; c < columns_.size(); ++c) columns_[c].append(values[c], n);
-    return written;
+    return rows;
   }
   std::vector<int64_t> new_ids;
-  std::vector<size_t> new_positions;
-  auto next_old = old_rows.begin();
+  new_ids.reserve(n_new);
+  auto replaced_by = rows.replaced_by.begin();
   for (size_t i = 0; i < n; ++i) {
-    if (next_old != old_rows.end() && next_old->second == i) {
-      ++next_old;
-    } else {
+    if (replaced_by != rows.replaced_by.end() && *replaced_by == i)
+      ++replaced_by;
+    else
       new_ids.push_back(ids[i]);
-      new_positions.push_back(i);
-    }
   }
-  ids_.reserve(new_ids.data(), new_ids.size());
-  for (const auto& [row, position] : old_rows) {
-    set_row(row, position, values);
-    if (is_live(row)) continue;
-    removed_[row / 64] &= ~(uint64_t{1} << (row % 64));
-    --n_removed_;
-  }
-  ids_.append(new_ids.data(), new_ids.size());
-  for (const size_t position : new_positions)
-    for (size_t c = 0; c < columns_.size(); ++c)
-      columns_[c].append(static_cast<const uint8_t*>(values[c]) + position * columns_[c].width(),
-                         1);
-  return written;
+  ids_.reserve(new_ids.data(), n_new);
+  return rows;
 }
 
-RowsWritten RowStore::update(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
+RowsWritten RowStore::rows_for(size_t n, const int64_t* ids, Taken taken) const {
+  RowsWritten rows = {n_rows(), {}, {}};
+  if (ids == nullptr) {
+    if (static_cast<uint64_t>(ids_.next_id()) > static_cast<uint64_t>(INT64_MAX) - n)
+      throw std::invalid_argument("no free ids are left after " +
+                                  std::to_string(ids_.next_id() - 1));
+    return rows;
+  }
+  check_range(ids, n);
   check_distinct(ids, n);
-  std::vector<uint32_t> rows(n);
-  for (size_t i = 0; i < n; ++i) rows[i] = row_of(ids[i]);
+  for (size_t i = 0; i < n; ++i) {
+    const int64_t row = ids_.find(ids[i]);
+    if (row == IdMap::kNoRow) continue;
+    if (taken == Taken::kRefuse && is_live(static_cast<size_t>(row)))
+      throw std::invalid_argument("id " + std::to_string(ids[i]) + " is already in the index");
+    rows.replaced.push_back(static_cast<uint32_t>(row));
+    rows.replaced_by.push_back(i);
+  }
+  return rows;
+}
+
+RowsWritten RowStore::prepare_update(size_t n, const int64_t* ids) {
+  check_distinct(ids, n);
+  RowsWritten rows = {n_rows(), std::vector<uint32_t>(n), std::vector<size_t>(n)};
+  for (size_t i = 0; i < n; ++i) rows.replaced[i] = row_of(ids[i]);
+  std::iota(rows.replaced_by.begin(), rows.replaced_by.end(), size_t{0});
   reserve(n_rows());
-  for (size_t i = 0; i < n; ++i) set_row(rows[i], i, values);
-  return {n_rows(), std::move(rows)};
+  return rows;
+}
+
+void RowStore::write(const RowsWritten& rows, size_t n, const int64_t* ids,
+                     const std::vector<const void*>& values) noexcept {
+  size_t first = 0;
+  for (size_t i = 0; i < rows.replaced.size(); ++i) {
+    const size_t position = rows.replaced_by[i];
+    append(position - first, ids + first, values, first);
+    replace(rows.replaced[i], values, position);
+    first = position + 1;
+  }
+  append(n - first, ids + first, values, first);
+}
+
+void RowStore::append(size_t n, const int64_t* ids, const std::vector<const void*>& values,
+                      size_t from) noexcept {
+  if (n == 0) return;
+  ids_.append(ids, n);
+  for (size_t c = 0; c < columns_.size(); ++c)
+    columns_[c].append(static_cast<const uint8_t*>(values[c]) + from * columns_[c].width(), n);
+}
+
+void RowStore::replace(size_t row, const std::vector<const void*>& values, size_t from) noexcept {
+  for (size_t c = 0; c < columns_.size(); ++c)
+    columns_[c].set(row, static_cast<const uint8_t*>(values[c]) + from * columns_[c].width());
+  if (is_live(row)) return;
+  removed_[row / 64] &= ~(uint64_t{1} << (row % 64));
+  --n_removed_;
 }
 
 void RowStore::reserve_marks() {

@@ -22,10 +22,11 @@ struct UnknownId : std::out_of_range {
       : std::out_of_range("id " + std::to_string(id) + " is not in the index") {}
 };
 
-// What adding or replacing did to the rows.
+// Where values of a write go: some replace those of rows, the others make new rows, in their order.
 struct RowsWritten {
-  size_t first_new;                // rows from here on are new
-  std::vector<uint32_t> replaced;  // rows before that have new values, in no order
+  size_t first_new;                 // rows from here on are new
+  std::vector<uint32_t> replaced;   // rows before that which get new values, in no order
+  std::vector<size_t> replaced_by;  // the positions of these values, ascending
 };
 
 class RowStore {
@@ -51,15 +52,20 @@ class RowStore {
   uint32_t row_of(int64_t id) const;
   bool contains(int64_t id) const noexcept;
 
-  // values[c] points at n values of column c. ids may be null: the next free integers.
-  // Throws std::invalid_argument naming an id that is negative, repeated or taken, and
-  // std::length_error beyond 2^32 - 1 rows; then nothing has changed. A removed id that comes back
-  // replaces its old row.
-  RowsWritten add(size_t n, const int64_t* ids, const std::vector<const void*>& values);
-  // Throws UnknownId, or std::invalid_argument where an id is repeated; then nothing has changed.
-  RowsWritten update(size_t n, const int64_t* ids, const std::vector<const void*>& values);
-  // Adds rows whose ids are not here, and replaces the others. Throws as add, but for taken ids.
-  RowsWritten put(size_t n, const int64_t* ids, const std::vector<const void*>& values);
+  // A write takes two steps: one of these, which makes room and changes nothing that can be seen,
+  // and `write`, which cannot fail. ids may be null: the next free integers.
+  //
+  // For new rows; a removed id that comes back replaces its old row. Throws std::invalid_argument
+  // naming an id that is negative, repeated or taken, and std::length_error beyond 2^32 - 1 rows.
+  RowsWritten prepare_add(size_t n, const int64_t* ids);
+  // For new values of rows. Throws UnknownId, or std::invalid_argument where an id is repeated.
+  RowsWritten prepare_update(size_t n, const int64_t* ids);
+  // For rows that are added where their ids are not here, and replaced where they are. Throws as
+  // prepare_add, but for taken ids.
+  RowsWritten prepare_put(size_t n, const int64_t* ids);
+  // values[c] points at n values of column c.
+  void write(const RowsWritten& rows, size_t n, const int64_t* ids,
+             const std::vector<const void*>& values) noexcept;
   // Makes room for marks on all rows. After it, remove cannot fail until rows are added.
   void reserve_marks();
   // Marks the rows with these ids as removed, and returns how many; unknown ids are passed over.
@@ -83,10 +89,13 @@ class RowStore {
  private:
   enum class Taken { kRefuse, kReplace };  // what becomes of ids that rows have already
 
-  RowsWritten insert(size_t n, const int64_t* ids, const std::vector<const void*>& values,
-                     Taken taken);
+  RowsWritten prepare_insert(size_t n, const int64_t* ids, Taken taken);
+  // Ids that were removed come back into their old rows, so the order of rows stays that of ids.
+  RowsWritten rows_for(size_t n, const int64_t* ids, Taken taken) const;
   void reserve(size_t n_rows);
-  void set_row(size_t row, size_t from, const std::vector<const void*>& values) noexcept;
+  void append(size_t n, const int64_t* ids, const std::vector<const void*>& values,
+              size_t from) noexcept;
+  void replace(size_t row, const std::vector<const void*>& values, size_t from) noexcept;
 
   std::vector<Column> columns_;
   IdMap ids_;

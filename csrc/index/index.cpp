@@ -106,13 +106,21 @@ std::vector<const void*> Index::column_values(const NewRows& rows,
   return {rows.codes, row_terms.data(), rows.scales, rows.offsets, rows.vectors};
 }
 
+void Index::write_rows(const NewRows& rows, const RowsWritten& written,
+                       const std::vector<const void*>& values) {
+  make_room(rows, written);
+  store_.write(written, rows.n, rows.ids, values);
+}
+
 void Index::add(const NewRows& rows, bool (*poll)()) {
   check_padding(rows.codes, rows.n, "codes");
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
   const auto lock = lock_.write();
-  rows_written(rows, store_.add(rows.n, rows.ids, values), cancel);
+  const RowsWritten written = store_.prepare_add(rows.n, rows.ids);
+  write_rows(rows, written, values);
+  rows_written(rows, written, cancel);
 }
 
 void Index::update(const NewRows& rows, bool (*poll)()) {
@@ -121,7 +129,9 @@ void Index::update(const NewRows& rows, bool (*poll)()) {
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
   const auto lock = lock_.write();
-  rows_written(rows, store_.update(rows.n, rows.ids, values), cancel);
+  const RowsWritten written = store_.prepare_update(rows.n, rows.ids);
+  write_rows(rows, written, values);
+  rows_written(rows, written, cancel);
 }
 
 void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)()) {
@@ -136,7 +146,8 @@ void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*
   };
   {
     const auto lock = lock_.write();
-    const RowsWritten written = store_.put(rows.n, rows.ids, values);
+    const RowsWritten written = store_.prepare_put(rows.n, rows.ids);
+    write_rows(rows, written, values);
     try {
       rows_written(rows, written, cancel);
     } catch (...) {

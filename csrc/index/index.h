@@ -167,11 +167,15 @@ class Index {
   virtual CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                                      float radius) const = 0;
 
-  // What a kind keeps besides the rows. These are called with the lock held for writing, after the
-  // rows have changed. Where one throws, be it for lack of memory, the rows stay as they are now,
-  // so the kind must still find them: by looking at rows that it has not taken in one by one.
+  // What a kind keeps besides the rows. These are called with the lock held for writing.
+  //
+  // Rows are about to be written. Where it throws, they are not.
+  virtual void make_room(const NewRows&, const RowsWritten&) {}
+  // Rows have changed. Where one of these throws, be it for lack of memory, the rows stay as they
+  // are now, so the kind must still find them: by looking at rows that it has not taken in one by
+  // one.
   virtual void rows_written(const NewRows&, const RowsWritten&, Cancel&) {}
-  // These rows, which were removed, are about to go: the only one that is called before.
+  // These rows, which were removed, are about to go.
   virtual void rows_leaving(const std::vector<uint32_t>&, Cancel&) {}
   // Row i is what was row kept[i]; the others are gone.
   virtual void rows_moved(const std::vector<uint32_t>&, Cancel&) {}
@@ -189,6 +193,8 @@ class Index {
  private:
   QueryBatch metric_queries(const uint8_t* queries, size_t n_queries, size_t effort) const;
   std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
+  void write_rows(const NewRows& rows, const RowsWritten& written,
+                  const std::vector<const void*>& values);
   template <class Find>
   auto with_scan(const SearchOptions& options, Find find) const;
   CandidateLists find_estimates(const Scan& scan, const EstimateQueries& queries, size_t effort,
