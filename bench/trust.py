@@ -70,7 +70,7 @@ def times(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
 
 
 def memory(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    return list(memory_rows(folder / "large", 20_000 if arguments.quick else 1_000_000))
+    return list(memory_rows(folder, 20_000 if arguments.quick else 1_000_000))
 
 
 # THE list of parts, as in trust_section.py.
