@@ -1,8 +1,9 @@
 #include "codes/row_store.h"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
+
+#include "codes/distinct.h"
 
 namespace bitindex {
 namespace {
@@ -17,17 +18,10 @@ void check_range(const int64_t* ids, size_t n) {
     throw std::invalid_argument("ids must be < 2**63 - 1, got " + std::to_string(INT64_MAX));
 }
 
-[[noreturn]] void refuse_repeated(int64_t id) {
-  throw std::invalid_argument("ids must be distinct, got id " + std::to_string(id) +
-                              " more than once");
-}
-
 void check_distinct(const int64_t* ids, size_t n) {
-  if (std::adjacent_find(ids, ids + n, std::greater_equal<>()) == ids + n) return;  // they ascend
-  std::vector<int64_t> sorted(ids, ids + n);
-  std::sort(sorted.begin(), sorted.end());
-  const auto repeated = std::adjacent_find(sorted.begin(), sorted.end());
-  if (repeated != sorted.end()) refuse_repeated(*repeated);
+  if (const auto repeated = repeated_id(ids, n))
+    throw std::invalid_argument("ids must be distinct, got id " + std::to_string(*repeated) +
+                                " more than once");
 }
 
 }  // namespace
@@ -99,6 +93,7 @@ RowsWritten RowStore::rows_for(size_t n, const int64_t* ids, Taken taken) const 
   }
   check_range(ids, n);
   check_distinct(ids, n);
+  ids_.make_findable();
   for (size_t i = 0; i < n; ++i) {
     const int64_t row = ids_.find(ids[i]);
     if (row == IdMap::kNoRow) continue;
@@ -112,6 +107,7 @@ RowsWritten RowStore::rows_for(size_t n, const int64_t* ids, Taken taken) const 
 
 RowsWritten RowStore::prepare_update(size_t n, const int64_t* ids) {
   check_distinct(ids, n);
+  ids_.make_findable();
   RowsWritten rows = {n_rows(), std::vector<uint32_t>(n), std::vector<size_t>(n)};
   for (size_t i = 0; i < n; ++i) rows.replaced[i] = row_of(ids[i]);
   std::iota(rows.replaced_by.begin(), rows.replaced_by.end(), size_t{0});
@@ -121,38 +117,47 @@ RowsWritten RowStore::prepare_update(size_t n, const int64_t* ids) {
 
 void RowStore::write(const RowsWritten& rows, size_t n, const int64_t* ids,
                      const std::vector<const void*>& values) noexcept {
+  replace(rows, values);
   size_t first = 0;
-  for (size_t i = 0; i < rows.replaced.size(); ++i) {
-    const size_t position = rows.replaced_by[i];
-    append(position - first, ids + first, values, first);
-    replace(rows.replaced[i], values, position);
+  for (const size_t position : rows.replaced_by) {
+    append(first, position, ids, values);
     first = position + 1;
   }
-  append(n - first, ids + first, values, first);
+  append(first, n, ids, values);
 }
 
-void RowStore::append(size_t n, const int64_t* ids, const std::vector<const void*>& values,
-                      size_t from) noexcept {
-  if (n == 0) return;
-  ids_.append(ids, n);
+void RowStore::replace(const RowsWritten& rows, const std::vector<const void*>& values) noexcept {
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    Column& column = columns_[c];
+    if (column.width() == 0) continue;
+    const auto* const first = static_cast<const uint8_t*>(values[c]);
+    for (size_t i = 0; i < rows.replaced.size(); ++i)
+      column.set(rows.replaced[i], first + rows.replaced_by[i] * column.width());
+  }
+  if (!has_removed_rows()) return;
+  for (const uint32_t row : rows.replaced) {
+    if (is_live(row)) continue;
+    removed_[row / 64] &= ~(uint64_t{1} << (row % 64));
+    --n_removed_;
+  }
+}
+
+void RowStore::append(size_t first, size_t last, const int64_t* ids,
+                      const std::vector<const void*>& values) noexcept {
+  if (first == last) return;
+  ids_.append(ids + first, last - first);
   for (size_t c = 0; c < columns_.size(); ++c)
-    columns_[c].append(static_cast<const uint8_t*>(values[c]) + from * columns_[c].width(), n);
+    columns_[c].append(static_cast<const uint8_t*>(values[c]) + first * columns_[c].width(),
+                       last - first);
 }
 
-void RowStore::replace(size_t row, const std::vector<const void*>& values, size_t from) noexcept {
-  for (size_t c = 0; c < columns_.size(); ++c)
-    columns_[c].set(row, static_cast<const uint8_t*>(values[c]) + from * columns_[c].width());
-  if (is_live(row)) return;
-  removed_[row / 64] &= ~(uint64_t{1} << (row % 64));
-  --n_removed_;
-}
-
-void RowStore::reserve_marks() {
+void RowStore::prepare_remove() {
+  ids_.make_findable();
   if (removed_.empty()) removed_.resize((n_rows() + 63) / 64);
 }
 
 size_t RowStore::remove(size_t n, const int64_t* ids) {
-  reserve_marks();
+  prepare_remove();
   const size_t n_before = n_removed_;
   for (size_t i = 0; i < n; ++i) {
     const int64_t row = ids_.find(ids[i]);
@@ -215,12 +220,8 @@ void RowStore::restore(size_t n, const int64_t* ids, int64_t next_id,
   if (next_id <= largest)
     throw std::invalid_argument("next_id must be above every id, got " + std::to_string(next_id) +
                                 " with id " + std::to_string(largest));
-  IdMap map;
-  map.restore(ids, n, next_id);
-  // Without the sorted copy that check_distinct makes: files may be as large as the memory.
-  for (size_t row = 0; ids != nullptr && !map.ascending() && row < n; ++row)
-    if (map.find(ids[row]) != static_cast<int64_t>(row)) refuse_repeated(ids[row]);
-  ids_ = std::move(map);
+  if (ids != nullptr) check_distinct(ids, n);
+  ids_.restore(ids, n, next_id, owner);
   for (size_t c = 0; c < columns_.size(); ++c) columns_[c].borrow(columns[c], n, owner);
   removed_.clear();
   n_removed_ = 0;

@@ -48,7 +48,7 @@ class RowStore {
 
   size_t memory_bytes() const noexcept;
 
-  // The row of an id. Throws UnknownId.
+  // Where ids().can_find() only. The row of an id; throws UnknownId.
   uint32_t row_of(int64_t id) const;
   bool contains(int64_t id) const noexcept;
 
@@ -66,8 +66,9 @@ class RowStore {
   // values[c] points at n values of column c.
   void write(const RowsWritten& rows, size_t n, const int64_t* ids,
              const std::vector<const void*>& values) noexcept;
-  // Makes room for marks on all rows. After it, remove cannot fail until rows are added.
-  void reserve_marks();
+  // Makes room for marks on all rows, and lets ids be found. After it, remove cannot fail until
+  // rows are added.
+  void prepare_remove();
   // Marks the rows with these ids as removed, and returns how many; unknown ids are passed over.
   size_t remove(size_t n, const int64_t* ids);
   // The rows that were not removed, ascending, and the others.
@@ -81,7 +82,8 @@ class RowStore {
   // as much memory again meanwhile. Throws std::bad_alloc, and then nothing has changed.
   void reorder(const std::vector<uint32_t>& rows);
 
-  // Takes over columns that live elsewhere (null: the column is not there), and their ids.
+  // Takes columns that live elsewhere (null: the column is not there), and their ids; `owner` keeps
+  // them alive. Throws std::invalid_argument and std::length_error, and then nothing has changed.
   void restore(size_t n, const int64_t* ids, int64_t next_id,
                const std::vector<const uint8_t*>& columns,
                const std::shared_ptr<const void>& owner);
@@ -93,9 +95,10 @@ class RowStore {
   // Ids that were removed come back into their old rows, so the order of rows stays that of ids.
   RowsWritten rows_for(size_t n, const int64_t* ids, Taken taken) const;
   void reserve(size_t n_rows);
-  void append(size_t n, const int64_t* ids, const std::vector<const void*>& values,
-              size_t from) noexcept;
-  void replace(size_t row, const std::vector<const void*>& values, size_t from) noexcept;
+  void replace(const RowsWritten& rows, const std::vector<const void*>& values) noexcept;
+  // Adds the values from `first` to `last`.
+  void append(size_t first, size_t last, const int64_t* ids,
+              const std::vector<const void*>& values) noexcept;
 
   std::vector<Column> columns_;
   IdMap ids_;

@@ -76,14 +76,26 @@ int64_t Index::next_id() const {
   return store_.ids().next_id();
 }
 
+template <class Look>
+auto Index::with_ids(Look look) const {
+  for (;;) {
+    {
+      const auto lock = lock_.read();
+      if (store_.ids().can_find()) return look();
+    }
+    const auto lock = lock_.write();
+    store_.ids().make_findable();
+  }
+}
+
 bool Index::contains(int64_t id) const {
-  const auto lock = lock_.read();
-  return store_.contains(id);
+  return with_ids([&] { return store_.contains(id); });
 }
 
 void Index::contains(const int64_t* ids, size_t n, bool* found) const {
-  const auto lock = lock_.read();
-  for (size_t i = 0; i < n; ++i) found[i] = store_.contains(ids[i]);
+  with_ids([&] {
+    for (size_t i = 0; i < n; ++i) found[i] = store_.contains(ids[i]);
+  });
 }
 
 void Index::check_padding(const uint8_t* codes, size_t n, const char* what) const {
@@ -139,7 +151,7 @@ void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
-  reserve_marks(others);
+  prepare_remove(others);
   // Whatever happens once the rows are here, they must not stay there too.
   const auto remove_from_others = [&] {
     for (Index* other : others) other->mark_removed(rows.ids, rows.n);
@@ -162,7 +174,7 @@ void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*
 size_t Index::remove(const int64_t* ids, size_t n, const std::vector<Index*>& others,
                      bool (*poll)()) {
   Cancel cancel(poll);
-  reserve_marks(others);
+  prepare_remove(others);
   size_t n_removed = 0;
   {
     const auto lock = lock_.write();
@@ -175,10 +187,10 @@ size_t Index::remove(const int64_t* ids, size_t n, const std::vector<Index*>& ot
 }
 
 // After it, mark_removed cannot fail.
-void Index::reserve_marks(const std::vector<Index*>& indexes) {
+void Index::prepare_remove(const std::vector<Index*>& indexes) {
   for (Index* index : indexes) {
     const auto lock = index->lock_.write();
-    index->store_.reserve_marks();
+    index->store_.prepare_remove();
   }
 }
 
@@ -214,10 +226,11 @@ void Index::compact(bool (*poll)()) {
 }
 
 void Index::get(const int64_t* ids, size_t n, uint8_t* codes) const {
-  const auto lock = lock_.read();
-  const Column& column = store_.column(kCodes);
-  for (size_t i = 0; i < n; ++i)
-    std::memcpy(codes + i * column.width(), column.row(store_.row_of(ids[i])), column.width());
+  with_ids([&] {
+    const Column& column = store_.column(kCodes);
+    for (size_t i = 0; i < n; ++i)
+      std::memcpy(codes + i * column.width(), column.row(store_.row_of(ids[i])), column.width());
+  });
 }
 
 std::vector<int64_t> Index::ids() const {
@@ -233,9 +246,13 @@ template <class Find>
 auto Index::with_scan(const SearchOptions& options, Find find) const {
   Cancel cancel(options.poll);
   const size_t n_threads = options.n_threads != 0 ? options.n_threads : default_threads();
+  const auto scan = [&] {
+    const RowFilter filter(store_, options.filter);
+    return find(Scan{store_, kernels_, filter, n_threads, cancel});
+  };
+  if (options.filter.kind == IdFilter::kList) return with_ids(scan);
   const auto lock = lock_.read();
-  const RowFilter filter(store_, options.filter);
-  return find(Scan{store_, kernels_, filter, n_threads, cancel});
+  return scan();
 }
 
 QueryBatch Index::metric_queries(const uint8_t* queries, size_t n_queries, size_t effort) const {

@@ -152,7 +152,7 @@ class Index {
 
   // For saving: columns of a compacted index. Valid until the next write.
   const RowStore& store() const noexcept { return store_; }
-  // For loading, into an empty index.
+  // For loading, into an empty index. `owner` keeps ids and columns alive.
   void restore(size_t n, const int64_t* ids, int64_t next_id,
                const std::vector<const uint8_t*>& columns,
                const std::shared_ptr<const void>& owner);
@@ -195,6 +195,9 @@ class Index {
   std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
   void write_rows(const NewRows& rows, const RowsWritten& written,
                   const std::vector<const void*>& values);
+  // Returns what `look` returns, called with the lock held for reading, where ids can be found.
+  template <class Look>
+  auto with_ids(Look look) const;
   template <class Find>
   auto with_scan(const SearchOptions& options, Find find) const;
   CandidateLists find_estimates(const Scan& scan, const EstimateQueries& queries, size_t effort,
@@ -203,7 +206,7 @@ class Index {
                               size_t k, std::optional<size_t> n_candidates,
                               const VectorQueries* rescoring,
                               std::vector<size_t>& n_rescored) const;
-  static void reserve_marks(const std::vector<Index*>& indexes);
+  static void prepare_remove(const std::vector<Index*>& indexes);
   size_t mark_removed(const int64_t* ids, size_t n);
   static void drop_if_sparse(const std::vector<Index*>& indexes, Cancel& cancel);
   // These two are called with the lock held for writing.

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -60,12 +59,13 @@ inline Kind residual_kind() {
 
 inline uint32_t given_list(const uint8_t* code) { return code[0] % kGivenLists; }
 
-// Rows with the ids first, first + 1, ... Their codes are four numbers, each as so many set bits:
-// few enough dimensions for links and lists to lead to their neighbours.
+// An even number of rows with the ids first + 1, first, first + 3, ..., which do not ascend. Their
+// codes are four numbers, each as so many set bits: few enough dimensions for links and lists to
+// lead to their neighbours.
 struct Rows {
   Rows(size_t n, int64_t first, uint64_t seed)
       : ids(n), codes(n * kBytes), factors(n, 1.0f), vectors(n * kDims * sizeof(float)), lists(n) {
-    std::iota(ids.begin(), ids.end(), first);
+    for (size_t i = 0; i < n; ++i) ids[i] = first + static_cast<int64_t>(i ^ 1);
     for (size_t number = 0; number < 4 * n; ++number)
       for (size_t bit = next_random(seed) % 65; bit-- > 0;)
         codes[number * 8 + bit / 8] |= static_cast<uint8_t>(1u << (bit % 8));
