@@ -241,6 +241,26 @@ def test_a_full_disk_makes_no_half_collections(path, tmp_path, n_bytes):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["documents"]
 
 
+def test_a_name_that_cannot_be_synced_is_taken_back(path, tmp_path, monkeypatch):
+    def fail_for_parent(directory):
+        if directory == tmp_path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(directory))
+
+    with bi.Collection.open(path) as collection:
+        with monkeypatch.context() as disk:
+            disk.setattr("bitindex.collection.directory.sync_directory", fail_for_parent)
+            for call in (
+                lambda: collection.backup(tmp_path / "copy"),
+                lambda: bi.Collection.create(tmp_path / "new", empty_index()),
+            ):
+                with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+                    call()
+            assert sorted(each.name for each in tmp_path.iterdir()) == ["documents"]
+        collection.backup(tmp_path / "copy")
+    with bi.Collection.open(tmp_path / "copy") as copy:
+        assert_holds(copy, MODEL)
+
+
 def test_images_that_cannot_be_written_do_no_harm(path):
     """The change is committed; closing leaves out the image, and compact says why it cannot."""
     more = MODEL | {100: (100, None, {})}
