@@ -71,8 +71,8 @@ class RowGroups {
 
  private:
   uint32_t group_of_place(size_t row) const noexcept;
-  bool is_loose(uint32_t row) const { return row >= n_ordered() || misplaced_.count(row) > 0; }
   void forget_loose(uint32_t row, size_t group) noexcept;
+  bool is_loose(uint32_t row) const { return row >= n_ordered() || misplaced_.count(row) > 0; }
 
   std::vector<size_t> starts_;
   std::vector<uint32_t> tail_groups_;         // of the rows from n_ordered() on
