@@ -18,7 +18,8 @@ from bitindex.collection import written_documents
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from collection_model import assert_holds, embeddings, empty_index
+from collection_model import assert_holds, empty_index
+from small_collection import columns
 
 Model = dict[Any, tuple[int, str | None, dict[str, Any]]]
 
@@ -29,12 +30,6 @@ OUTCOMES = ("OSError, nothing done", "OSError, all done", "no error, all done", 
 def documents(ids: range, word: str) -> Model:
     """Return documents so long that a few fill pages of the database."""
     return {i: (i, f"{word} {i} " * 200, {"number": i}) for i in ids}
-
-
-def columns(model: Model) -> tuple[Any, ...]:
-    """Return documents as `Collection.add` takes them."""
-    seeds, texts, metadata = zip(*model.values(), strict=True)
-    return list(model), embeddings(seeds), texts, metadata
 
 
 OLD, ADDED, LATER = (
