@@ -30,9 +30,9 @@ test: $(VENV)/.with-test ## run all tests
 
 # Tests that run little of the compiled core, or what others run too; of `memory` the sanitizer's own
 # would not keep the limits.
-OUTSIDE_THE_CORE := before_or_after cli cli_tune collection collection_files collection_filters \
-  collection_model collection_processes datasets docstrings interrupts memory offloading packaging readme \
-  recurrent_training sampling trust tuning
+OUTSIDE_THE_CORE := before_or_after cli cli_tune collection collection_access collection_damage collection_files \
+  collection_filters collection_model collection_processes collection_refusals datasets docstrings interrupts \
+  memory offloading packaging readme recurrent_training sampling trust tuning
 WITHIN_THE_CORE := $(foreach name,$(OUTSIDE_THE_CORE),--ignore=tests/test_$(name).py)
 
 # Kinds of index differ in which rows they look at, not in what they do with them: one kind tells

@@ -16,6 +16,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 from common import versions_of, write_results
 from readers_and_writer import measure
 from trust_collection import kill_writers_row
+from trust_collection_calls import BROKEN, collection_call_rows
 from trust_costs import load_times, memory_rows
 from trust_damage import damage_rows, quick_rows
 from trust_disk import call_rows, full_disk_row
@@ -59,6 +60,10 @@ def collection(arguments: argparse.Namespace, folder: Path) -> dict[str, int]:
     return kill_writers_row(folder, 5 if arguments.quick else arguments.kills)
 
 
+def collection_calls(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
+    return collection_call_rows(folder, 7 if arguments.quick else 1)
+
+
 def writer(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     n_codes, seconds = (10_000, 2) if arguments.quick else (100_000, 60)
     return [measure(kind, n_codes, 8, seconds, arguments.turns) for kind in WRITTEN_KINDS]
@@ -70,7 +75,7 @@ def times(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
 
 
 def memory(arguments: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
-    return list(memory_rows(folder / "large", 20_000 if arguments.quick else 1_000_000))
+    return list(memory_rows(folder, 20_000 if arguments.quick else 1_000_000))
 
 
 # THE list of parts, as in trust_section.py.
@@ -80,6 +85,7 @@ PARTS: dict[str, Part] = {
     "failing calls": failing_calls,
     "kills": kills,
     "collection": collection,
+    "collection calls": collection_calls,
     "writer": writer,
     "times": times,
     "memory": memory,
@@ -99,6 +105,9 @@ def broken_promises(results: dict[str, Any]) -> list[str]:
     for row in results.get("failing calls", []):
         if row["outcome"] not in ("OSError, old file whole", "OSError, new file whole"):
             broken.append(f"failing calls: {row}")
+    for row in results.get("collection calls", []):
+        if row[BROKEN]:
+            broken.append(f"collection calls: {row}")
     killed = results.get("kills", {})
     if killed.get("damaged") or killed.get("temporary files after the next save"):
         broken.append(f"kills: {killed}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,23 +63,34 @@ def load_times(path: Path, n_bytes: int, n_turns: int) -> dict[str, Any]:
     }
 
 
-def memory_rows(path: Path, n_rows: int) -> Iterator[dict[str, Any]]:
-    """Yield how much memory it takes to load a file of each kind; ids in order, and shuffled."""
-    _save_random_codes(path, 1)
-    bi.load(path)  # imports what loading needs
+def memory_rows(folder: Path, n_rows: int) -> Iterator[dict[str, Any]]:
+    """Yield how much memory it takes to load a file of each kind; ids in order, and shuffled.
+
+    Each in a process of its own: one that has freed memory before would load into that.
+    """
     for kind in INDEX_KINDS:
         for shuffled in (False, True):
+            paths = [folder / "empty.bitx", folder / "large.bitx"]
+            n_bytes = in_child(lambda k=kind, s=shuffled, p=paths: _save_kind(k, s, n_rows, *p))
+            command = [sys.executable, __file__, *map(str, paths)]
+            answer = subprocess.run(command, check=True, capture_output=True)
+            yield {
+                "kind": kind,
+                "shuffled": shuffled,
+                "bytes": n_bytes,
+                "peak": int(answer.stdout),
+            }
 
-            def save(kind: str = kind, shuffled: bool = shuffled) -> int:
-                rng = np.random.default_rng(0)
-                index = INDEX_KINDS[kind](N_BITS, **OPTIONS.get(kind, {}))
-                (codes,) = random_codes(rng, n_rows, N_BITS, chunk=n_rows)
-                index.add(codes, rng.permutation(n_rows) if shuffled else None)
-                index.save(path)
-                return path.stat().st_size
 
-            row = {"kind": kind, "shuffled": shuffled, "bytes": in_child(save)}
-            yield row | {"peak": in_child(lambda: _peak_of(lambda: bi.load(path)))}
+def _save_kind(kind: str, shuffled: bool, n_rows: int, empty: Path, large: Path) -> int:
+    """Save an index without rows and one with them, and return the size of that file."""
+    rng = np.random.default_rng(0)
+    index = INDEX_KINDS[kind](N_BITS, **OPTIONS.get(kind, {}))
+    index.save(empty)
+    (codes,) = random_codes(rng, n_rows, N_BITS, chunk=n_rows)
+    index.add(codes, rng.permutation(n_rows) if shuffled else None)
+    index.save(large)
+    return large.stat().st_size
 
 
 def _save_random_codes(path: Path, n_bytes: int) -> None:
@@ -106,3 +119,9 @@ def _high_water() -> int:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
     return 1024 * int(line.split()[1])
+
+
+if __name__ == "__main__":
+    empty, large = sys.argv[1:]
+    bi.load(empty)  # imports what loading needs
+    print(_peak_of(lambda: bi.load(large)))

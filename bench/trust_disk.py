@@ -2,52 +2,34 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import os
 import resource
-import shutil
 import signal
-import subprocess
 import sys
 from collections import Counter
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from trust_calls import FailingCalls, rows_of_program
 from trust_cases import count_outcomes, outcome_of
 from trust_subjects import Subject
 
 import bitindex as bi
 
-SHIM = Path(__file__).parent / "failing_calls.c"
 # Numbers of rows that make the old file, and the new one.
 OLD_ROWS, NEW_ROWS = 500, 5_000
 
 
 def call_rows(folder: Path) -> list[dict[str, Any]]:
-    """Let each call of a save fail in turn; empty where there is no compiler."""
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
-        print("trust: no C compiler ($CC), so no call can be made to fail", file=sys.stderr)
-        return []
-    shim = folder / "failing_calls.so"
-    command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(shim), str(SHIM), "-ldl"]
-    subprocess.run(command, check=True)
-    answer = subprocess.run(
-        [sys.executable, __file__, str(folder)],
-        env=os.environ | {"LD_PRELOAD": str(shim)},
-        check=True,
-        capture_output=True,
-    )
-    rows: list[dict[str, Any]] = json.loads(answer.stdout)
-    return rows
+    """Let each call of a save fail in turn."""
+    return rows_of_program(__file__, folder)
 
 
 def fail_calls(folder: Path) -> list[dict[str, Any]]:
-    """Return what came of each call that failed; needs the preloaded library."""
-    preloaded = ctypes.CDLL(None)
-    preloaded.failed_call.restype = ctypes.c_char_p
+    """Return what came of each call that failed."""
+    calls = FailingCalls()
     path = folder / "full.bitx"
     rng = np.random.default_rng(0)
     index = bi.FlatIndex(256, "jaccard")
@@ -58,19 +40,12 @@ def fail_calls(folder: Path) -> list[dict[str, Any]]:
     index.save(folder / "after.bitx")
     after = (folder / "after.bitx").read_bytes()
     outcomes: Counter[tuple[str, str]] = Counter()
-    for number in range(1, 10_000):
-        preloaded.fail_call(number)
-        try:
-            index.save(path)
-            says = "no error"
-        except OSError:
-            says = "OSError"
-        name = preloaded.failed_call().decode()
-        preloaded.fail_call(0)
+    for number in count(1):
+        name, error = calls.fail(number, 1, lambda: index.save(path))
         if not name:
             break
         files = {before: "old file whole", after: "new file whole"}
-        outcome = f"{says}, {files.get(path.read_bytes(), 'file damaged')}"
+        outcome = f"{error or 'no error'}, {files.get(path.read_bytes(), 'file damaged')}"
         if list(folder.glob(".bitindex-*.tmp")):
             outcome += ", temporary file left"
         outcomes[name, outcome] += 1

@@ -1,4 +1,4 @@
-"""Collections: what they keep, whom they let in, and what they refuse."""
+"""Collections: what they keep."""
 
 import itertools
 import shutil
@@ -6,25 +6,13 @@ import shutil
 import numpy as np
 import pytest
 from collection_model import N_DIMS, assert_holds, embeddings, empty_index
+from small_collection import MODEL, X2, new_path, three_documents
 
 import bitindex as bi
-from bitindex.collection import Document, schema, written_documents
+from bitindex.collection import Document, written_documents
 
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "documents"
-
-
-@pytest.fixture
-def collection(path):
-    """Three documents, which must be the same at the end of a test of refusals."""
-    with bi.Collection.create(path, empty_index()) as made:
-        made.add(["a", 1, "1"], embeddings([0, 1, 2]), ["A", None, ""], [{"x": 1}, None, {}])
-        yield made
-
-
-MODEL = {"a": (0, "A", {"x": 1}), 1: (1, None, {}), "1": (2, "", {})}
+path = pytest.fixture(new_path)
+collection = pytest.fixture(three_documents)
 
 
 def test_a_collection_outlives_the_process(path, run_python):
@@ -134,148 +122,6 @@ def test_embeddings_may_come_in_batches(collection):
     assert_holds(collection, MODEL | {"b": (3, "B", {}), "c": (4, "C", {})})
 
 
-def test_a_reader_sees_commits_at_its_next_call(collection, path):
-    with bi.Collection.open(path, read_only=True) as reader:
-        assert_holds(reader, MODEL)
-        collection.upsert(["b", 1], embeddings([3, 4]), ["B", "one"])
-        collection.delete(["a"])
-        expected = {"1": MODEL["1"], "b": (3, "B", {}), 1: (4, "one", {})}
-        assert_holds(reader, expected)
-        assert repr(reader) == f"Collection({str(path)!r}, read_only=True) with 3 documents"
-        collection.delete(["b"])
-        assert [hit.id for hit in reader.search(embeddings([3]), k=3)[0]] != ["b"]
-        assert len(reader.search(embeddings([3]), k=3)[0]) == 2
-
-
-def test_a_reader_that_slept_for_long_finds_the_way(collection, path):
-    with bi.Collection.open(path, read_only=True) as reader:
-        reader.search(embeddings([0]))
-        model = dict(MODEL)
-        for number in range(5):  # each forgets what was deleted before the image before
-            collection.upsert(["a"], embeddings([10 + number]), [str(number)])
-            del model["a"]
-            model["a"] = (10 + number, str(number), {})
-            collection.compact()
-        assert_holds(reader, model)
-
-
-def test_there_is_one_writer(collection, path, run_python):
-    with pytest.raises(BlockingIOError, match="another writer has this collection open; close it"):
-        bi.Collection.open(path)
-    program = (
-        "import bitindex as bi\n"
-        f"try: bi.Collection.open({str(path)!r}).close()\n"
-        "except BlockingIOError as error: print('refused')\n"
-        "else: print('opened')\n"
-    )
-    assert run_python(program) == "refused\n"
-    collection.close()
-    assert run_python(program) == "opened\n"
-
-
-def test_the_writer_that_was_refused_leaves_no_lock(path):
-    bi.Collection.create(path, empty_index()).close()
-    damaged = path / "documents.sqlite3"
-    content = damaged.read_bytes()
-    damaged.write_bytes(b"x" * len(content))
-    with pytest.raises(OSError, match="file is not a database"):
-        bi.Collection.open(path)
-    damaged.write_bytes(content)
-    bi.Collection.open(path).close()
-
-
-def test_a_reader_changes_nothing(collection, path):
-    with bi.Collection.open(path, read_only=True) as reader:
-        for change in (
-            lambda: reader.add(["b"], embeddings([3])),
-            lambda: reader.upsert(["b"], embeddings([3])),
-            lambda: reader.delete(["a"]),
-            lambda: reader.create_field_index("x"),
-            reader.compact,
-        ):
-            with pytest.raises(
-                ValueError, match="opened with read_only=True and cannot be changed"
-            ):
-                change()
-    assert_holds(collection, MODEL)
-
-
-X2 = embeddings([3, 4])
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ((["b", "a"], X2), ValueError, "id 'a' is already in the collection"),
-        (([2, 1], X2), ValueError, "id 1 is already in the collection"),
-        ((["b", "b"], X2), ValueError, "ids must be distinct, got id 'b' more than once"),
-        (("bc", X2), TypeError, "ids must be a list of str or int, got str"),
-        ((5, X2), TypeError, "ids must be a list of str or int, got int"),
-        (([True, "b"], X2), TypeError, "an id must be a str or an int, got bool"),
-        (([np.bool_(True), "b"], X2), TypeError, "an id must be a str or an int, got bool"),
-        (([1.0, "b"], X2), TypeError, "an id must be a str or an int, got float"),
-        (([None, "b"], X2), TypeError, "an id must be a str or an int, got NoneType"),
-        (([2**63, "b"], X2), ValueError, "an id must be an integer of 64 bits, got 9223372036854"),
-        ((["b\0", "b"], X2), ValueError, r"an id must not contain the character U\+0000"),
-        ((["\ud800", "b"], X2), ValueError, "an id must be valid Unicode"),
-        ((["b"], X2), ValueError, "embeddings must have one row for each of 1 ids, got 2"),
-        ((["b", "c"], X2[:, :5]), ValueError, "16"),
-        ((["b", "c"], X2 * np.nan), ValueError, "(?i)nan"),
-        ((["b", "c"], X2, ["B"]), ValueError, "texts must have one item per row"),
-        ((["b", "c"], X2, "BC"), TypeError, "texts must be a list with one item per row, got str"),
-        ((["b", "c"], X2, ["B", 1]), TypeError, "texts must be str or None, got int at 1"),
-        ((["b", "c"], X2, ["\ud800" * 99, ""]), ValueError, r"a text must be valid .*\.\.\.'"),
-        ((["b", "c"], X2, None, {}), TypeError, "metadata must be a list with one item per row"),
-        ((["b", "c"], X2, None, [{}, []]), TypeError, "metadata must be dicts or None, got list"),
-        ((["b", "c"], X2, None, [{}]), ValueError, r"metadata must .* \(2 rows\), got 1"),
-    ],
-)
-def test_what_is_refused_changes_nothing(collection, arguments, error, message):
-    with pytest.raises(error, match=message):
-        collection.add(*arguments)
-    assert_holds(collection, MODEL)
-
-
-@pytest.mark.parametrize(
-    ("value", "error", "message"),
-    [
-        (float("nan"), ValueError, "metadata must hold finite numbers, got nan at 'x'"),
-        (float("inf"), ValueError, "metadata must hold finite numbers, got inf at 'x'"),
-        (2**63, ValueError, "metadata at 'x' must be an integer of 64 bits"),
-        ("\0", ValueError, r"metadata at 'x' must not contain the character U\+0000"),
-        ({"y": ["\ud800"]}, ValueError, "metadata at 'x/y/0' must be valid Unicode"),
-        (np.int64(1), TypeError, "lists and dicts, got int64 at 'x'"),
-        ((1, 2), TypeError, "lists and dicts, got tuple at 'x'"),
-        ({1: 2}, TypeError, "names of fields must be str, got int at 'x'"),
-        ({"\ud800": 2}, ValueError, "the name of a field must be valid Unicode"),
-        (b"x", TypeError, "lists and dicts, got bytes at 'x'"),
-    ],
-)
-def test_metadata_must_be_json(collection, value, error, message):
-    with pytest.raises(error, match=message):
-        collection.upsert(["a", "b"], X2, metadata=[{}, {"x": value}])
-    assert_holds(collection, MODEL)
-
-
-def test_metadata_must_not_be_endless(collection):
-    endless = {}
-    endless["again"] = endless
-    with pytest.raises(ValueError, match="metadata must have at most 100 levels"):
-        collection.upsert(["a"], X2[:1], metadata=[endless])
-
-
-def test_unknown_ids(collection):
-    with pytest.raises(KeyError, match="id 'b' is not in the collection"):
-        collection.get(["a", "b"])
-    with pytest.raises(ValueError, match="ids must be distinct"):
-        collection.get(["a", "a"])
-    with pytest.raises(TypeError, match="an id must be a str or an int, got float"):
-        1.0 in collection  # noqa: B015
-    assert collection.delete(["b", 5]) == 0
-    assert collection.delete(["b", "a"]) == 1
-    assert list(collection) == [1, "1"]
-
-
 def test_ids_may_be_changed_while_they_are_read(collection, monkeypatch):
     monkeypatch.setattr("bitindex.collection.stored_documents._IDS_AT_ONCE", 2)
     seen = []
@@ -287,55 +133,6 @@ def test_ids_may_be_changed_while_they_are_read(collection, monkeypatch):
     assert next(rest) == "a"
     collection.delete([1, "1"])
     assert list(rest) == [1]  # two at a time are read ahead
-
-
-@pytest.mark.parametrize(
-    ("index", "error", "message"),
-    [
-        ("flat", TypeError, "index must be an EmbeddingIndex or a Binarizer, got str"),
-        (bi.FlatIndex(8), TypeError, "index must be an EmbeddingIndex or a Binarizer, got FlatI"),
-        (bi.SignBinarizer(), ValueError, "fit"),
-        (bi.EmbeddingIndex(bi.SignBinarizer()), ValueError, "fit"),
-    ],
-)
-def test_create_refuses(path, index, error, message):
-    with pytest.raises(error, match=message):
-        bi.Collection.create(path, index)
-    assert list(path.parent.iterdir()) == []
-
-
-def test_create_refuses_an_index_with_rows(path):
-    index = empty_index()
-    index.add(X2)
-    with pytest.raises(ValueError, match="index must have no rows, got 2"):
-        bi.Collection.create(path, index)
-    assert list(path.parent.iterdir()) == []
-
-
-def test_create_replaces_nothing(path):
-    path.mkdir()
-    bi.Collection.create(path, empty_index()).close()
-    with pytest.raises(FileExistsError):
-        bi.Collection.create(path, empty_index())
-    file = path.parent / "file"
-    file.write_text("content")
-    with pytest.raises(FileExistsError):
-        bi.Collection.create(file, empty_index())
-    with pytest.raises(FileNotFoundError):
-        bi.Collection.create(path.parent / "missing" / "documents", empty_index())
-    assert sorted(each.name for each in path.parent.iterdir()) == ["documents", "file"]
-
-
-def test_open_refuses(path, tmp_path):
-    with pytest.raises(FileNotFoundError):
-        bi.Collection.open(path)
-    with pytest.raises(FileNotFoundError):
-        bi.Collection.open(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(TypeError, match=r"path must be a str .*, got int"):
-        bi.Collection.open(5)
-    with pytest.raises(TypeError, match="read_only must be a bool, got str"):
-        bi.Collection.open(path, read_only="yes")
 
 
 def test_backup(collection, path, tmp_path):
@@ -401,23 +198,6 @@ def test_an_acknowledged_change_has_been_synced(collection):
     with collection._truth.connection() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-
-
-@pytest.mark.parametrize(
-    ("pragma", "message"),
-    [
-        ("application_id = 5", "Not the database of a collection"),
-        (
-            f"user_version = {schema.FORMAT_VERSION + 1}",
-            "Has format version 2; this",
-        ),
-    ],
-)
-def test_databases_of_others_are_refused(collection, path, pragma, message):
-    with collection._truth.connection() as connection:
-        connection.execute(f"PRAGMA {pragma}")
-    with pytest.raises(OSError, match=message):
-        bi.Collection.open(path, read_only=True)
 
 
 def test_dimensions_are_those_of_the_binarizer():

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from test_processes import KINDS
+from test_forks import KINDS
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS and /proc")
 

@@ -76,6 +76,7 @@ WRONG = {
     "doubles": (changed("lists/centroids", lambda x: x.astype("f8")), "finite float32"),
     "fewer lists": (changed("rows/structure/sizes", lambda x: x[1:]), "sizes' must hold 40"),
     "too many rows": (changed("rows/structure/sizes", lambda x: x + np.uint32(1)), "at most 3000"),
+    "too few rows": (changed("rows/structure/sizes", lambda x: x // 2), "must add up to 3000 rows"),
     "no sizes": (lambda stored: stored.sections.pop("rows/structure/sizes"), "sizes' is missing"),
     "no lists": (lambda stored: stored.sections.pop("lists/centroids"), "centroids"),
     "no probes": (lambda stored: stored.meta.pop("lists"), "lists"),
@@ -137,6 +138,8 @@ def test_the_core_refuses_lists_that_are_not_there():
         core.add(ids=np.array([9000, 9001]), **columns)
     with refused(ValueError, "codes of residuals have no distances"):
         core.range_search(columns["codes"], 3.0, None, 1)
+    with refused(ValueError, "codes of residuals have no distances"):
+        core.search(columns["codes"], 3, None, 1)
     flat = _core.FlatIndex(8)
     with refused(ValueError, "lists are not kept by this index"):
         flat.add(np.zeros((1, 1), np.uint8), np.arange(1), lists=np.zeros(1, np.uint32))

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("parts", [["damage"], ["failing calls", "kills"]])
+@pytest.mark.parametrize("parts", [["damage"], ["failing calls", "kills"], ["collection calls"]])
 def test_no_promise_is_broken(parts):
     command = [sys.executable, "bench/trust.py", "--quick", "--only", *parts]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)

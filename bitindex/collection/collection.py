@@ -49,8 +49,10 @@ class Collection(WrittenDocuments):
 
     What writes is a transaction: when the call returns, what it has written is on the disk, and
     every process finds it in the calls that it begins afterwards; when it raises, nothing has
-    changed. Threads may share a collection, searches run together and beside a writer. A forked
-    child may read; it finds its own way to the files.
+    changed. One case nobody can know: where a disk fails while it syncs a commit, and ever after,
+    the call raises OSError, and the change may be there all the same, whole. Threads may share a
+    collection, searches run together and beside a writer. A forked child may read; it finds its own
+    way to the files.
 
     Copy the directory by :meth:`backup`: a copy by other means is right only while nobody has it
     open.
@@ -98,7 +100,8 @@ class Collection(WrittenDocuments):
         FileExistsError
             If there is something at `path` already.
         OSError
-            If it cannot be made; then nothing is left there.
+            If it cannot be made; then nothing is left there. If it was made and cannot be opened,
+            it is there, without documents.
         TypeError, ValueError
             If the index is none, has rows, is not fitted or has several versions.
         """

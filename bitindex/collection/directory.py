@@ -35,16 +35,17 @@ def new_directory(path: Path) -> Iterator[Path]:
     path.parent.stat()  # Names what is missing.
     temporary = path.parent / f".{path.name}-{secrets.token_hex(8)}.tmp"
     temporary.mkdir()
+    made = temporary
     try:
         yield temporary
         for file in temporary.iterdir():
             _sync_file(file)
         sync_directory(temporary)
-        temporary.rename(path)
+        made = temporary.rename(path)
+        sync_directory(path.parent)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(made, ignore_errors=True)
         raise
-    sync_directory(path.parent)
 
 
 def _sync_file(path: Path) -> None:

@@ -185,6 +185,7 @@ void restore(Index& index, size_t n, const OptionalArray<int64_t>& ids, int64_t 
     data.push_back(values_of(arrays[c], n, index.store().column(c).width(), "a column"));
     if (arrays[c]) owners.append(*arrays[c]);
   }
+  if (ids) owners.append(*ids);
   const std::shared_ptr<const void> owner = owner_of(std::move(owners));
   const int64_t* id_values = values_of(ids, n, ids.has_value() ? 1 : 0, "ids");
   const GilRelease no_gil;

@@ -1,6 +1,7 @@
 #include "codes/id_map.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace bitindex {
 
@@ -14,30 +15,26 @@ size_t IdMap::first_row_from(int64_t id) const noexcept {
   if (id < 0) return 0;
   if (!explicit_)
     return static_cast<size_t>(std::min<uint64_t>(static_cast<uint64_t>(id), n_rows_));
-  const auto end = ids_.begin() + static_cast<std::ptrdiff_t>(n_rows_);
-  return static_cast<size_t>(std::lower_bound(ids_.begin(), end, id) - ids_.begin());
+  return static_cast<size_t>(std::lower_bound(ids(), ids() + n_rows_, id) - ids());
 }
 
 int64_t IdMap::find(int64_t id) const noexcept {
   if (!explicit_) return id >= 0 && static_cast<uint64_t>(id) < n_rows_ ? id : kNoRow;
-  if (slots_.empty()) {
+  if (ascending_) {
     const size_t row = first_row_from(id);
-    return row < n_rows_ && ids_[row] == id ? static_cast<int64_t>(row) : kNoRow;
+    return row < n_rows_ && ids()[row] == id ? static_cast<int64_t>(row) : kNoRow;
   }
   for (size_t slot = slot_of(id);; slot = (slot + 1) & (slots_.size() - 1)) {
     const uint32_t row = slots_[slot];
     if (row == kEmpty) return kNoRow;
-    if (ids_[row] == id) return row;
+    if (ids()[row] == id) return row;
   }
 }
 
-bool IdMap::continues_ascending(const int64_t* ids, size_t n) const noexcept {
-  int64_t last = n_rows_ > 0 ? id(n_rows_ - 1) : -1;
-  for (size_t i = 0; i < n; ++i) {
-    if (ids[i] <= last) return false;
-    last = ids[i];
-  }
-  return true;
+void IdMap::make_findable() const {
+  if (can_find()) return;
+  size_slots(n_rows_);
+  fill_slots();
 }
 
 bool IdMap::continues_row_numbers(const int64_t* ids, size_t n) const noexcept {
@@ -50,8 +47,7 @@ bool IdMap::continues_row_numbers(const int64_t* ids, size_t n) const noexcept {
 void IdMap::reserve(const int64_t* ids, size_t n) {
   if (!explicit_ && continues_row_numbers(ids, n)) return;
   make_explicit(n_rows_ + n);
-  const bool ascending = slots_.empty() && (ids == nullptr || continues_ascending(ids, n));
-  if (!ascending && (n_rows_ + n) * 2 > slots_.size()) {
+  if (!slots_.empty() && (n_rows_ + n) * 2 > slots_.size()) {
     size_slots(n_rows_ + n);
     fill_slots();
   }
@@ -64,53 +60,68 @@ void IdMap::append(const int64_t* ids, size_t n) noexcept {
     next_id_ += static_cast<int64_t>(n);
     return;
   }
-  for (size_t i = 0; i < n; ++i) {
-    const int64_t id = ids == nullptr ? next_id_ : ids[i];
-    if (explicit_) ids_.push_back(id);
-    if (!slots_.empty()) insert_slot(static_cast<uint32_t>(n_rows_));
-    ++n_rows_;
-    next_id_ = std::max(next_id_, id + 1);
-  }
+  for (size_t i = 0; i < n; ++i) append_one(ids == nullptr ? next_id_ : ids[i]);
+}
+
+void IdMap::append_one(int64_t id) noexcept {
+  ascending_ = ascending_ && (n_rows_ == 0 || id > this->id(n_rows_ - 1));
+  if (explicit_) ids_.append(&id, 1);
+  if (!slots_.empty()) insert_slot(static_cast<uint32_t>(n_rows_));
+  ++n_rows_;
+  next_id_ = std::max(next_id_, id + 1);
 }
 
 void IdMap::keep(const std::vector<uint32_t>& rows) {
   make_explicit(n_rows_);
-  for (size_t to = 0; to < rows.size(); ++to) ids_[to] = ids_[rows[to]];
-  ids_.resize(rows.size());
+  ids_.keep(rows);
   n_rows_ = rows.size();
   if (!slots_.empty()) fill_slots();
 }
 
 void IdMap::reorder(const std::vector<uint32_t>& rows) {
-  std::vector<int64_t> ids(rows.size());
-  for (size_t to = 0; to < rows.size(); ++to) ids[to] = id(rows[to]);
-  const bool ascending = std::is_sorted(ids.begin(), ids.end());
-  if (!ascending && rows.size() * 2 > slots_.size()) size_slots(rows.size());
-  ids_.swap(ids);
+  Column ids(sizeof(int64_t));
+  ids.reserve(rows.size());
+  bool ascending = true;
+  int64_t last = -1;
+  for (const uint32_t row : rows) {
+    const int64_t next = id(row);
+    ascending = ascending && next > last;
+    ids.append(&next, 1);
+    last = next;
+  }
+  ids_ = std::move(ids);
   n_rows_ = rows.size();
   explicit_ = true;
+  ascending_ = ascending;
   if (ascending)
     std::vector<uint32_t>().swap(slots_);
-  else
+  else if (!slots_.empty())
     fill_slots();
 }
 
-void IdMap::restore(const int64_t* ids, size_t n, int64_t next_id) {
+void IdMap::restore(const int64_t* ids, size_t n, int64_t next_id,
+                    const std::shared_ptr<const void>& owner) noexcept {
   *this = IdMap();
-  reserve(ids, n);
-  append(ids, n);
-  next_id_ = std::max(next_id_, next_id);
+  explicit_ = ids != nullptr && !continues_row_numbers(ids, n);
+  if (explicit_) {
+    ids_.borrow(reinterpret_cast<const uint8_t*>(ids), n, owner);
+    ascending_ = std::adjacent_find(ids, ids + n, std::greater_equal<>()) == ids + n;
+  }
+  n_rows_ = n;
+  next_id_ = next_id;
 }
 
 void IdMap::make_explicit(size_t room) {
-  if (ids_.capacity() < room) ids_.reserve(std::max(room, ids_.capacity() + ids_.capacity() / 2));
+  ids_.reserve(room);
   if (explicit_) return;
-  ids_.resize(n_rows_);
-  for (size_t row = 0; row < n_rows_; ++row) ids_[row] = static_cast<int64_t>(row);
+  for (size_t row = 0; row < n_rows_; ++row) {
+    const auto id = static_cast<int64_t>(row);
+    ids_.append(&id, 1);
+  }
   explicit_ = true;
 }
 
-void IdMap::size_slots(size_t n_rows) {
+void IdMap::size_slots(size_t n_rows) const {
   unsigned log2_slots = 6;
   while (size_t{1} << log2_slots < n_rows * 2) ++log2_slots;
   std::vector<uint32_t> slots(size_t{1} << log2_slots);
@@ -118,13 +129,13 @@ void IdMap::size_slots(size_t n_rows) {
   slot_shift_ = 64 - log2_slots;
 }
 
-void IdMap::fill_slots() noexcept {
+void IdMap::fill_slots() const noexcept {
   std::fill(slots_.begin(), slots_.end(), kEmpty);
   for (size_t row = 0; row < n_rows_; ++row) insert_slot(static_cast<uint32_t>(row));
 }
 
-void IdMap::insert_slot(uint32_t row) noexcept {
-  size_t slot = slot_of(ids_[row]);
+void IdMap::insert_slot(uint32_t row) const noexcept {
+  size_t slot = slot_of(ids()[row]);
   while (slots_[slot] != kEmpty) slot = (slot + 1) & (slots_.size() - 1);
   slots_[slot] = row;
 }

@@ -3,6 +3,14 @@
 #include <algorithm>
 
 namespace bitindex {
+namespace {
+
+void make_room(std::vector<uint32_t>& rows, size_t n_more) {
+  const size_t n = rows.size() + n_more;
+  if (n > rows.capacity()) rows.reserve(std::max(n, 2 * rows.size()));
+}
+
+}  // namespace
 
 RowOrder order_by_group(const std::vector<uint32_t>& groups, size_t n_groups,
                         const std::function<bool(size_t)>& keep) {
@@ -33,34 +41,45 @@ uint32_t RowGroups::group_of(size_t row) const noexcept {
   return found == misplaced_.end() ? group_of_place(row) : found->second;
 }
 
-void RowGroups::append(const std::vector<uint32_t>& groups) {
-  const size_t n_tail = tail_groups_.size() + groups.size();
-  if (n_tail > tail_groups_.capacity())
-    tail_groups_.reserve(std::max(n_tail, 2 * tail_groups_.size()));
-  for (const uint32_t group : groups) {
-    loose_[group].push_back(static_cast<uint32_t>(n_known()));
-    tail_groups_.push_back(group);
-  }
+void RowGroups::append(uint32_t group) {
+  make_room(tail_groups_, 1);
+  loose_[group].push_back(static_cast<uint32_t>(n_known()));
+  tail_groups_.push_back(group);
+}
+
+void RowGroups::loosen(uint32_t row) {
+  if (is_loose(row)) return;
+  const uint32_t group = group_of_place(row);
+  make_room(loose_[group], 1);
+  misplaced_[row] = group;
+  loose_[group].push_back(row);
 }
 
 void RowGroups::move(uint32_t row, uint32_t group) {
   const uint32_t before = group_of(row);
   if (before == group) return;
-  const bool is_tail = row >= n_ordered();
-  const uint32_t place = is_tail ? static_cast<uint32_t>(unplaced()) : group_of_place(row);
-  const bool was_loose = is_tail || before != place;
-  if (!is_tail && group == place) {
+  loosen(row);
+  if (row >= n_ordered()) {
+    loose_[group].push_back(row);
+    tail_groups_[row - n_ordered()] = group;
+  } else if (group == group_of_place(row)) {
     misplaced_.erase(row);
   } else {
-    std::vector<uint32_t>& list = loose_[group];
-    if (list.size() == list.capacity()) list.reserve(2 * list.size() + 4);
-    if (is_tail)
-      tail_groups_[row - n_ordered()] = group;
-    else
-      misplaced_[row] = group;
-    list.push_back(row);
+    loose_[group].push_back(row);
+    misplaced_[row] = group;
   }
-  if (was_loose) forget_loose(row, before);
+  forget_loose(row, before);
+}
+
+void RowGroups::reserve(const uint32_t* groups, size_t n) {
+  make_room(tail_groups_, n);
+  std::vector<uint32_t> sorted(groups, groups + n);
+  std::sort(sorted.begin(), sorted.end());
+  for (auto first = sorted.begin(); first != sorted.end();) {
+    const auto last = std::upper_bound(first, sorted.end(), *first);
+    make_room(loose_[*first], static_cast<size_t>(last - first));
+    first = last;
+  }
 }
 
 void RowGroups::forget_loose(uint32_t row, size_t group) noexcept {

@@ -1,9 +1,9 @@
 // Rows in the order of groups: the lists of an inverted file, or rows of one popcount.
 //
 // The first rows of an index stand group by group. What has changed since then is kept beside that:
-// rows behind them, and rows among them whose group is no longer that of their place, are "loose"
-// and listed by group one by one. Rows that have no group yet belong to one more group behind the
-// others, so that every row is in exactly one.
+// rows behind them, and rows among them that are taken out of their place, are "loose" and listed
+// by group one by one. Rows that have no group yet belong to one more group behind the others, so
+// that every row is in exactly one.
 #pragma once
 
 #include <cstddef>
@@ -48,12 +48,17 @@ class RowGroups {
   // Its other rows, in no order.
   const std::vector<uint32_t>& loose(size_t group) const noexcept { return loose_[group]; }
 
-  // The rows behind the known ones belong to these groups. Throws std::bad_alloc; the rows that are
-  // then missing stay without a group.
-  void append(const std::vector<uint32_t>& groups);
-  // A known row belongs to this group from now on. Throws std::bad_alloc, and then nothing has
-  // changed.
+  // The row behind the known ones belongs to this group. Throws std::bad_alloc, and then nothing
+  // has changed.
+  void append(uint32_t group);
+  // A known row belongs to this group from now on. Throws std::bad_alloc, and then it is in the one
+  // that it was in.
   void move(uint32_t row, uint32_t group);
+  // Lists a known row one by one, in the group that it is in.
+  void loosen(uint32_t row);
+  // Makes room for n rows in these groups. After it, to append them, or to move loose rows there,
+  // cannot fail.
+  void reserve(const uint32_t* groups, size_t n);
 
   // No row has a group any more; the groups stay.
   void forget_rows() noexcept;
@@ -68,10 +73,11 @@ class RowGroups {
 
  private:
   void forget_loose(uint32_t row, size_t group) noexcept;
+  bool is_loose(uint32_t row) const { return row >= n_ordered() || misplaced_.count(row) > 0; }
 
   std::vector<size_t> starts_;
   std::vector<uint32_t> tail_groups_;         // of the rows from n_ordered() on
-  std::map<uint32_t, uint32_t> misplaced_;    // row before n_ordered(), its group
+  std::map<uint32_t, uint32_t> misplaced_;    // loose row before n_ordered(), its group
   std::vector<std::vector<uint32_t>> loose_;  // by group
 };
 

@@ -1,7 +1,9 @@
 #include "codes/row_store.h"
 
 #include <algorithm>
-#include <functional>
+#include <numeric>
+
+#include "codes/distinct.h"
 
 namespace bitindex {
 namespace {
@@ -16,17 +18,10 @@ void check_range(const int64_t* ids, size_t n) {
     throw std::invalid_argument("ids must be < 2**63 - 1, got " + std::to_string(INT64_MAX));
 }
 
-[[noreturn]] void refuse_repeated(int64_t id) {
-  throw std::invalid_argument("ids must be distinct, got id " + std::to_string(id) +
-                              " more than once");
-}
-
 void check_distinct(const int64_t* ids, size_t n) {
-  if (std::adjacent_find(ids, ids + n, std::greater_equal<>()) == ids + n) return;  // they ascend
-  std::vector<int64_t> sorted(ids, ids + n);
-  std::sort(sorted.begin(), sorted.end());
-  const auto repeated = std::adjacent_find(sorted.begin(), sorted.end());
-  if (repeated != sorted.end()) refuse_repeated(*repeated);
+  if (const auto repeated = repeated_id(ids, n))
+    throw std::invalid_argument("ids must be distinct, got id " + std::to_string(*repeated) +
+                                " more than once");
 }
 
 }  // namespace
@@ -57,90 +52,112 @@ void RowStore::reserve(size_t n_rows) {
   if (!removed_.empty()) removed_.resize((n_rows + 63) / 64);
 }
 
-void RowStore::set_row(size_t row, size_t from, const std::vector<const void*>& values) noexcept {
-  for (size_t c = 0; c < columns_.size(); ++c)
-    columns_[c].set(row, static_cast<const uint8_t*>(values[c]) + from * columns_[c].width());
+RowsWritten RowStore::prepare_add(size_t n, const int64_t* ids) {
+  return prepare_insert(n, ids, Taken::kRefuse);
 }
 
-RowsWritten RowStore::add(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
-  return insert(n, ids, values, Taken::kRefuse);
+RowsWritten RowStore::prepare_put(size_t n, const int64_t* ids) {
+  return prepare_insert(n, ids, Taken::kReplace);
 }
 
-RowsWritten RowStore::put(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
-  return insert(n, ids, values, Taken::kReplace);
-}
-
-RowsWritten RowStore::insert(size_t n, const int64_t* ids, const std::vector<const void*>& values,
-                             Taken taken) {
-  // Ids that were removed come back into their old rows, so the order of rows stays that of ids.
-  std::vector<std::pair<uint32_t, size_t>> old_rows;  // row, position in the input
-  if (ids != nullptr) {
-    check_range(ids, n);
-    check_distinct(ids, n);
-    for (size_t i = 0; i < n; ++i) {
-      const int64_t row = ids_.find(ids[i]);
-      if (row == IdMap::kNoRow) continue;
-      if (taken == Taken::kRefuse && is_live(static_cast<size_t>(row)))
-        throw std::invalid_argument("id " + std::to_string(ids[i]) + " is already in the index");
-      old_rows.emplace_back(static_cast<uint32_t>(row), i);
-    }
-  } else if (static_cast<uint64_t>(ids_.next_id()) > static_cast<uint64_t>(INT64_MAX) - n) {
-    throw std::invalid_argument("no free ids are left after " + std::to_string(ids_.next_id() - 1));
-  }
-  const size_t n_new = n - old_rows.size();
+RowsWritten RowStore::prepare_insert(size_t n, const int64_t* ids, Taken taken) {
+  RowsWritten rows = rows_for(n, ids, taken);
+  const size_t n_new = n - rows.replaced.size();
   if (n_new > kMaxRows - n_rows())
     throw std::length_error("an index holds at most " + std::to_string(kMaxRows) + " rows");
-
-  RowsWritten written = {n_rows(), {}};
-  for (const auto& [row, position] : old_rows) written.replaced.push_back(row);
   reserve(n_rows() + n_new);
-  if (old_rows.empty()) {
+  if (rows.replaced.empty()) {
     ids_.reserve(ids, n);
-    ids_.append(ids, n);
-    for (size_t c = 0; c < columns_.size(); ++c) columns_[c].append(values[c], n);
-    return written;
+    return rows;
   }
   std::vector<int64_t> new_ids;
-  std::vector<size_t> new_positions;
-  auto next_old = old_rows.begin();
+  new_ids.reserve(n_new);
+  auto replaced_by = rows.replaced_by.begin();
   for (size_t i = 0; i < n; ++i) {
-    if (next_old != old_rows.end() && next_old->second == i) {
-      ++next_old;
-    } else {
+    if (replaced_by != rows.replaced_by.end() && *replaced_by == i)
+      ++replaced_by;
+    else
       new_ids.push_back(ids[i]);
-      new_positions.push_back(i);
-    }
   }
-  ids_.reserve(new_ids.data(), new_ids.size());
-  for (const auto& [row, position] : old_rows) {
-    set_row(row, position, values);
+  ids_.reserve(new_ids.data(), n_new);
+  return rows;
+}
+
+RowsWritten RowStore::rows_for(size_t n, const int64_t* ids, Taken taken) const {
+  RowsWritten rows = {n_rows(), {}, {}};
+  if (ids == nullptr) {
+    if (static_cast<uint64_t>(ids_.next_id()) > static_cast<uint64_t>(INT64_MAX) - n)
+      throw std::invalid_argument("no free ids are left after " +
+                                  std::to_string(ids_.next_id() - 1));
+    return rows;
+  }
+  check_range(ids, n);
+  check_distinct(ids, n);
+  ids_.make_findable();
+  for (size_t i = 0; i < n; ++i) {
+    const int64_t row = ids_.find(ids[i]);
+    if (row == IdMap::kNoRow) continue;
+    if (taken == Taken::kRefuse && is_live(static_cast<size_t>(row)))
+      throw std::invalid_argument("id " + std::to_string(ids[i]) + " is already in the index");
+    rows.replaced.push_back(static_cast<uint32_t>(row));
+    rows.replaced_by.push_back(i);
+  }
+  return rows;
+}
+
+RowsWritten RowStore::prepare_update(size_t n, const int64_t* ids) {
+  check_distinct(ids, n);
+  ids_.make_findable();
+  RowsWritten rows = {n_rows(), std::vector<uint32_t>(n), std::vector<size_t>(n)};
+  for (size_t i = 0; i < n; ++i) rows.replaced[i] = row_of(ids[i]);
+  std::iota(rows.replaced_by.begin(), rows.replaced_by.end(), size_t{0});
+  reserve(n_rows());
+  return rows;
+}
+
+void RowStore::write(const RowsWritten& rows, size_t n, const int64_t* ids,
+                     const std::vector<const void*>& values) noexcept {
+  replace(rows, values);
+  size_t first = 0;
+  for (const size_t position : rows.replaced_by) {
+    append(first, position, ids, values);
+    first = position + 1;
+  }
+  append(first, n, ids, values);
+}
+
+void RowStore::replace(const RowsWritten& rows, const std::vector<const void*>& values) noexcept {
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    Column& column = columns_[c];
+    if (column.width() == 0) continue;
+    const auto* const first = static_cast<const uint8_t*>(values[c]);
+    for (size_t i = 0; i < rows.replaced.size(); ++i)
+      column.set(rows.replaced[i], first + rows.replaced_by[i] * column.width());
+  }
+  if (!has_removed_rows()) return;
+  for (const uint32_t row : rows.replaced) {
     if (is_live(row)) continue;
     removed_[row / 64] &= ~(uint64_t{1} << (row % 64));
     --n_removed_;
   }
-  ids_.append(new_ids.data(), new_ids.size());
-  for (const size_t position : new_positions)
-    for (size_t c = 0; c < columns_.size(); ++c)
-      columns_[c].append(static_cast<const uint8_t*>(values[c]) + position * columns_[c].width(),
-                         1);
-  return written;
 }
 
-RowsWritten RowStore::update(size_t n, const int64_t* ids, const std::vector<const void*>& values) {
-  check_distinct(ids, n);
-  std::vector<uint32_t> rows(n);
-  for (size_t i = 0; i < n; ++i) rows[i] = row_of(ids[i]);
-  reserve(n_rows());
-  for (size_t i = 0; i < n; ++i) set_row(rows[i], i, values);
-  return {n_rows(), std::move(rows)};
+void RowStore::append(size_t first, size_t last, const int64_t* ids,
+                      const std::vector<const void*>& values) noexcept {
+  if (first == last) return;
+  ids_.append(ids + first, last - first);
+  for (size_t c = 0; c < columns_.size(); ++c)
+    columns_[c].append(static_cast<const uint8_t*>(values[c]) + first * columns_[c].width(),
+                       last - first);
 }
 
-void RowStore::reserve_marks() {
+void RowStore::prepare_remove() {
+  ids_.make_findable();
   if (removed_.empty()) removed_.resize((n_rows() + 63) / 64);
 }
 
 size_t RowStore::remove(size_t n, const int64_t* ids) {
-  reserve_marks();
+  prepare_remove();
   const size_t n_before = n_removed_;
   for (size_t i = 0; i < n; ++i) {
     const int64_t row = ids_.find(ids[i]);
@@ -203,12 +220,8 @@ void RowStore::restore(size_t n, const int64_t* ids, int64_t next_id,
   if (next_id <= largest)
     throw std::invalid_argument("next_id must be above every id, got " + std::to_string(next_id) +
                                 " with id " + std::to_string(largest));
-  IdMap map;
-  map.restore(ids, n, next_id);
-  // Without the sorted copy that check_distinct makes: files may be as large as the memory.
-  for (size_t row = 0; ids != nullptr && !map.ascending() && row < n; ++row)
-    if (map.find(ids[row]) != static_cast<int64_t>(row)) refuse_repeated(ids[row]);
-  ids_ = std::move(map);
+  if (ids != nullptr) check_distinct(ids, n);
+  ids_.restore(ids, n, next_id, owner);
   for (size_t c = 0; c < columns_.size(); ++c) columns_[c].borrow(columns[c], n, owner);
   removed_.clear();
   n_removed_ = 0;

@@ -22,10 +22,11 @@ struct UnknownId : std::out_of_range {
       : std::out_of_range("id " + std::to_string(id) + " is not in the index") {}
 };
 
-// What adding or replacing did to the rows.
+// Where values of a write go: some replace those of rows, the others make new rows, in their order.
 struct RowsWritten {
-  size_t first_new;                // rows from here on are new
-  std::vector<uint32_t> replaced;  // rows before that have new values, in no order
+  size_t first_new;                 // rows from here on are new
+  std::vector<uint32_t> replaced;   // rows before that which get new values, in no order
+  std::vector<size_t> replaced_by;  // the positions of these values, ascending
 };
 
 class RowStore {
@@ -47,21 +48,27 @@ class RowStore {
 
   size_t memory_bytes() const noexcept;
 
-  // The row of an id. Throws UnknownId.
+  // Where ids().can_find() only. The row of an id; throws UnknownId.
   uint32_t row_of(int64_t id) const;
   bool contains(int64_t id) const noexcept;
 
-  // values[c] points at n values of column c. ids may be null: the next free integers.
-  // Throws std::invalid_argument naming an id that is negative, repeated or taken, and
-  // std::length_error beyond 2^32 - 1 rows; then nothing has changed. A removed id that comes back
-  // replaces its old row.
-  RowsWritten add(size_t n, const int64_t* ids, const std::vector<const void*>& values);
-  // Throws UnknownId, or std::invalid_argument where an id is repeated; then nothing has changed.
-  RowsWritten update(size_t n, const int64_t* ids, const std::vector<const void*>& values);
-  // Adds rows whose ids are not here, and replaces the others. Throws as add, but for taken ids.
-  RowsWritten put(size_t n, const int64_t* ids, const std::vector<const void*>& values);
-  // Makes room for marks on all rows. After it, remove cannot fail until rows are added.
-  void reserve_marks();
+  // A write takes two steps: one of these, which makes room and changes nothing that can be seen,
+  // and `write`, which cannot fail. ids may be null: the next free integers.
+  //
+  // For new rows; a removed id that comes back replaces its old row. Throws std::invalid_argument
+  // naming an id that is negative, repeated or taken, and std::length_error beyond 2^32 - 1 rows.
+  RowsWritten prepare_add(size_t n, const int64_t* ids);
+  // For new values of rows. Throws UnknownId, or std::invalid_argument where an id is repeated.
+  RowsWritten prepare_update(size_t n, const int64_t* ids);
+  // For rows that are added where their ids are not here, and replaced where they are. Throws as
+  // prepare_add, but for taken ids.
+  RowsWritten prepare_put(size_t n, const int64_t* ids);
+  // values[c] points at n values of column c.
+  void write(const RowsWritten& rows, size_t n, const int64_t* ids,
+             const std::vector<const void*>& values) noexcept;
+  // Makes room for marks on all rows, and lets ids be found. After it, remove cannot fail until
+  // rows are added.
+  void prepare_remove();
   // Marks the rows with these ids as removed, and returns how many; unknown ids are passed over.
   size_t remove(size_t n, const int64_t* ids);
   // The rows that were not removed, ascending, and the others.
@@ -75,7 +82,8 @@ class RowStore {
   // as much memory again meanwhile. Throws std::bad_alloc, and then nothing has changed.
   void reorder(const std::vector<uint32_t>& rows);
 
-  // Takes over columns that live elsewhere (null: the column is not there), and their ids.
+  // Takes columns that live elsewhere (null: the column is not there), and their ids; `owner` keeps
+  // them alive. Throws std::invalid_argument and std::length_error, and then nothing has changed.
   void restore(size_t n, const int64_t* ids, int64_t next_id,
                const std::vector<const uint8_t*>& columns,
                const std::shared_ptr<const void>& owner);
@@ -83,10 +91,14 @@ class RowStore {
  private:
   enum class Taken { kRefuse, kReplace };  // what becomes of ids that rows have already
 
-  RowsWritten insert(size_t n, const int64_t* ids, const std::vector<const void*>& values,
-                     Taken taken);
+  RowsWritten prepare_insert(size_t n, const int64_t* ids, Taken taken);
+  // Ids that were removed come back into their old rows, so the order of rows stays that of ids.
+  RowsWritten rows_for(size_t n, const int64_t* ids, Taken taken) const;
   void reserve(size_t n_rows);
-  void set_row(size_t row, size_t from, const std::vector<const void*>& values) noexcept;
+  void replace(const RowsWritten& rows, const std::vector<const void*>& values) noexcept;
+  // Adds the values from `first` to `last`.
+  void append(size_t first, size_t last, const int64_t* ids,
+              const std::vector<const void*>& values) noexcept;
 
   std::vector<Column> columns_;
   IdMap ids_;

@@ -63,8 +63,8 @@ void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms) 
     metric_.row_terms(kernels_, layout_.codes(), codes, n, row_terms.data());
   }
   RowStore store(widths_);
-  store.add(n, nullptr,
-            {codes, row_terms.data(), terms.scales.data(), terms.offsets.data(), nullptr});
+  store.write(store.prepare_add(n, nullptr), n, nullptr,
+              {codes, row_terms.data(), terms.scales.data(), terms.offsets.data(), nullptr});
   store_ = std::move(store);
 }
 

@@ -81,9 +81,7 @@ void FlatIndex::place(const std::vector<uint32_t>& replaced) {
   const size_t first = groups_->n_known();
   for (const uint32_t row : replaced)
     if (row < first) groups_->move(row, popcount_of(row));
-  std::vector<uint32_t> popcounts;
-  for (size_t row = first; row < store().n_rows(); ++row) popcounts.push_back(popcount_of(row));
-  groups_->append(popcounts);
+  for (size_t row = first; row < store().n_rows(); ++row) groups_->append(popcount_of(row));
 }
 
 void FlatIndex::put_in_order() {

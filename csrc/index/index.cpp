@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <stdexcept>
 
 #include "index/restored_rows.h"
@@ -76,14 +75,26 @@ int64_t Index::next_id() const {
   return store_.ids().next_id();
 }
 
+template <class Look>
+auto Index::with_ids(Look look) const {
+  for (;;) {
+    {
+      const auto lock = lock_.read();
+      if (store_.ids().can_find()) return look();
+    }
+    const auto lock = lock_.write();
+    store_.ids().make_findable();
+  }
+}
+
 bool Index::contains(int64_t id) const {
-  const auto lock = lock_.read();
-  return store_.contains(id);
+  return with_ids([&] { return store_.contains(id); });
 }
 
 void Index::contains(const int64_t* ids, size_t n, bool* found) const {
-  const auto lock = lock_.read();
-  for (size_t i = 0; i < n; ++i) found[i] = store_.contains(ids[i]);
+  with_ids([&] {
+    for (size_t i = 0; i < n; ++i) found[i] = store_.contains(ids[i]);
+  });
 }
 
 void Index::check_padding(const uint8_t* codes, size_t n, const char* what) const {
@@ -97,116 +108,12 @@ void Index::check_padding(const uint8_t* codes, size_t n, const char* what) cons
           " (is bit_order='" + (layout_.big_endian ? "big" : "little") + "' right?)");
 }
 
-std::vector<const void*> Index::column_values(const NewRows& rows,
-                                              std::vector<float>& row_terms) const {
-  if (metric_.row_terms != nullptr) {
-    row_terms.resize(rows.n);
-    metric_.row_terms(kernels_, layout_.codes(), rows.codes, rows.n, row_terms.data());
-  }
-  return {rows.codes, row_terms.data(), rows.scales, rows.offsets, rows.vectors};
-}
-
-void Index::add(const NewRows& rows, bool (*poll)()) {
-  check_padding(rows.codes, rows.n, "codes");
-  std::vector<float> row_terms;
-  const auto values = column_values(rows, row_terms);
-  Cancel cancel(poll);
-  const auto lock = lock_.write();
-  rows_written(rows, store_.add(rows.n, rows.ids, values), cancel);
-}
-
-void Index::update(const NewRows& rows, bool (*poll)()) {
-  check_padding(rows.codes, rows.n, "codes");
-  std::vector<float> row_terms;
-  const auto values = column_values(rows, row_terms);
-  Cancel cancel(poll);
-  const auto lock = lock_.write();
-  rows_written(rows, store_.update(rows.n, rows.ids, values), cancel);
-}
-
-void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)()) {
-  check_padding(rows.codes, rows.n, "codes");
-  std::vector<float> row_terms;
-  const auto values = column_values(rows, row_terms);
-  Cancel cancel(poll);
-  reserve_marks(others);
-  // Whatever happens once the rows are here, they must not stay there too.
-  const auto remove_from_others = [&] {
-    for (Index* other : others) other->mark_removed(rows.ids, rows.n);
-  };
-  {
-    const auto lock = lock_.write();
-    const RowsWritten written = store_.put(rows.n, rows.ids, values);
-    try {
-      rows_written(rows, written, cancel);
-    } catch (...) {
-      remove_from_others();
-      throw;
-    }
-  }
-  remove_from_others();
-  drop_if_sparse(others, cancel);
-}
-
-size_t Index::remove(const int64_t* ids, size_t n, const std::vector<Index*>& others,
-                     bool (*poll)()) {
-  Cancel cancel(poll);
-  reserve_marks(others);
-  size_t n_removed = 0;
-  {
-    const auto lock = lock_.write();
-    n_removed = store_.remove(n, ids);
-    for (Index* other : others) n_removed += other->mark_removed(ids, n);
-    drop_if_sparse(cancel);
-  }
-  drop_if_sparse(others, cancel);
-  return n_removed;
-}
-
-// After it, mark_removed cannot fail.
-void Index::reserve_marks(const std::vector<Index*>& indexes) {
-  for (Index* index : indexes) {
-    const auto lock = index->lock_.write();
-    index->store_.reserve_marks();
-  }
-}
-
-size_t Index::mark_removed(const int64_t* ids, size_t n) {
-  const auto lock = lock_.write();
-  return store_.remove(n, ids);
-}
-
-void Index::drop_if_sparse(const std::vector<Index*>& indexes, Cancel& cancel) {
-  for (Index* index : indexes) {
-    const auto lock = index->lock_.write();
-    index->drop_if_sparse(cancel);
-  }
-}
-
-void Index::drop_if_sparse(Cancel& cancel) {
-  try {
-    if (store_.is_sparse()) drop_removed_rows(cancel);
-  } catch (const std::bad_alloc&) {
-    // They stay, marked as they are, until a later call has the memory.
-  }
-}
-
-void Index::drop_removed_rows(Cancel& cancel) {
-  rows_leaving(store_.removed_rows(), cancel);
-  rows_moved(store_.compact(), cancel);
-}
-
-void Index::compact(bool (*poll)()) {
-  Cancel cancel(poll);
-  const auto lock = lock_.write();
-  if (store_.has_removed_rows()) drop_removed_rows(cancel);
-}
-
 void Index::get(const int64_t* ids, size_t n, uint8_t* codes) const {
-  const auto lock = lock_.read();
-  const Column& column = store_.column(kCodes);
-  for (size_t i = 0; i < n; ++i)
-    std::memcpy(codes + i * column.width(), column.row(store_.row_of(ids[i])), column.width());
+  with_ids([&] {
+    const Column& column = store_.column(kCodes);
+    for (size_t i = 0; i < n; ++i)
+      std::memcpy(codes + i * column.width(), column.row(store_.row_of(ids[i])), column.width());
+  });
 }
 
 std::vector<int64_t> Index::ids() const {
@@ -222,9 +129,13 @@ template <class Find>
 auto Index::with_scan(const SearchOptions& options, Find find) const {
   Cancel cancel(options.poll);
   const size_t n_threads = options.n_threads != 0 ? options.n_threads : default_threads();
+  const auto scan = [&] {
+    const RowFilter filter(store_, options.filter);
+    return find(Scan{store_, kernels_, filter, n_threads, cancel});
+  };
+  if (options.filter.kind == IdFilter::kList) return with_ids(scan);
   const auto lock = lock_.read();
-  const RowFilter filter(store_, options.filter);
-  return find(Scan{store_, kernels_, filter, n_threads, cancel});
+  return scan();
 }
 
 QueryBatch Index::metric_queries(const uint8_t* queries, size_t n_queries, size_t effort) const {
@@ -291,14 +202,6 @@ void Index::write_results(const CandidateLists& lists, size_t k, bool similariti
         results.integers[to] =
             found ? static_cast<int32_t>(key) : std::numeric_limits<int32_t>::max();
     }
-}
-
-void Index::restore(size_t n, const int64_t* ids, int64_t next_id,
-                    const std::vector<const uint8_t*>& columns,
-                    const std::shared_ptr<const void>& owner) {
-  check_padding(columns[kCodes], n, "codes");
-  const auto lock = lock_.write();
-  store_.restore(n, ids, next_id, columns, owner);
 }
 
 void Index::check_content(bool (*poll)()) const {

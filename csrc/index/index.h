@@ -152,7 +152,7 @@ class Index {
 
   // For saving: columns of a compacted index. Valid until the next write.
   const RowStore& store() const noexcept { return store_; }
-  // For loading, into an empty index.
+  // For loading, into an empty index. `owner` keeps ids and columns alive.
   void restore(size_t n, const int64_t* ids, int64_t next_id,
                const std::vector<const uint8_t*>& columns,
                const std::shared_ptr<const void>& owner);
@@ -167,11 +167,15 @@ class Index {
   virtual CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                                      float radius) const = 0;
 
-  // What a kind keeps besides the rows. These are called with the lock held for writing, after the
-  // rows have changed. Where one throws, be it for lack of memory, the rows stay as they are now,
-  // so the kind must still find them: by looking at rows that it has not taken in one by one.
+  // What a kind keeps besides the rows. These are called with the lock held for writing.
+  //
+  // Rows are about to be written. Where it throws, they are not.
+  virtual void make_room(const NewRows&, const RowsWritten&) {}
+  // Rows have changed. Where one of these throws, be it for lack of memory, the rows stay as they
+  // are now, so the kind must still find them: by looking at rows that it has not taken in one by
+  // one.
   virtual void rows_written(const NewRows&, const RowsWritten&, Cancel&) {}
-  // These rows, which were removed, are about to go: the only one that is called before.
+  // These rows, which were removed, are about to go.
   virtual void rows_leaving(const std::vector<uint32_t>&, Cancel&) {}
   // Row i is what was row kept[i]; the others are gone.
   virtual void rows_moved(const std::vector<uint32_t>&, Cancel&) {}
@@ -189,6 +193,11 @@ class Index {
  private:
   QueryBatch metric_queries(const uint8_t* queries, size_t n_queries, size_t effort) const;
   std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
+  void write_rows(const NewRows& rows, const RowsWritten& written,
+                  const std::vector<const void*>& values);
+  // Returns what `look` returns, called with the lock held for reading, where ids can be found.
+  template <class Look>
+  auto with_ids(Look look) const;
   template <class Find>
   auto with_scan(const SearchOptions& options, Find find) const;
   CandidateLists find_estimates(const Scan& scan, const EstimateQueries& queries, size_t effort,
@@ -197,7 +206,7 @@ class Index {
                               size_t k, std::optional<size_t> n_candidates,
                               const VectorQueries* rescoring,
                               std::vector<size_t>& n_rescored) const;
-  static void reserve_marks(const std::vector<Index*>& indexes);
+  static void prepare_remove(const std::vector<Index*>& indexes);
   size_t mark_removed(const int64_t* ids, size_t n);
   static void drop_if_sparse(const std::vector<Index*>& indexes, Cancel& cancel);
   // These two are called with the lock held for writing.

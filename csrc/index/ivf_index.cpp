@@ -110,7 +110,8 @@ void IVFIndex::place(const std::vector<uint32_t>& replaced, Cancel& cancel) {
   }
   const size_t first = groups_.n_known();
   const uint8_t* codes = store().column(kCodes).row(first);
-  groups_.append(lists_of(codes, store().n_rows() - first, cancel));
+  for (const uint32_t list : lists_of(codes, store().n_rows() - first, cancel))
+    groups_.append(list);
 }
 
 void IVFIndex::place_again(const std::vector<uint32_t>& replaced, Cancel& cancel) {

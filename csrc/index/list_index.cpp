@@ -1,5 +1,7 @@
 #include "index/list_index.h"
 
+#include <new>
+
 namespace bitindex {
 namespace {
 
@@ -13,7 +15,12 @@ ListIndex::ListIndex(const IndexLayout& layout, RowGroups groups)
     : Index(layout), groups_(std::move(groups)) {}
 
 void ListIndex::put_in_order_if_loose() {
-  if (groups_.n_loose() >= store().n_rows() / kLooseShare + kMinLoose) put_in_order();
+  if (groups_.n_loose() < store().n_rows() / kLooseShare + kMinLoose) return;
+  try {
+    put_in_order();
+  } catch (const std::bad_alloc&) {
+    // They stay loose until a later call has the memory.
+  }
 }
 
 void ListIndex::put_in_order() {

@@ -11,6 +11,7 @@ namespace bitindex {
 namespace {
 
 constexpr size_t kRowsBetweenPolls = size_t{1} << 16;
+constexpr size_t kRowsAtOnce = size_t{1} << 14, kValuesAtOnce = size_t{1} << 14;
 constexpr uint32_t kGone = std::numeric_limits<uint32_t>::max();
 
 // Room for the offsets and rows of tables.
@@ -118,21 +119,25 @@ MihTables MihTables::restore(const CodeLayout& layout, const MihArrays& arrays) 
 
 void MihTables::check_values(const Column& codes, const std::vector<bool>& left_out,
                              Cancel& cancel) const {
-  run_tasks(n_substrings(), default_threads(), cancel, [&](size_t j) {
+  // One for all threads: the memory of a file must be enough for loading it, too.
+  std::vector<uint32_t> values(n_rows());
+  for (size_t j = 0; j < n_substrings(); ++j) {
+    for_each_block(n_offsets(arrays_.shape) - 1, kValuesAtOnce, cancel,
+                   [&](size_t first, size_t n) {
+                     for (size_t value = first; value < first + n; ++value) {
+                       const Bucket rows = bucket(j, static_cast<uint32_t>(value));
+                       for (const uint32_t* row = rows.begin; row != rows.end; ++row)
+                         values[*row] = static_cast<uint32_t>(value);
+                     }
+                   });
     // By row and not by bucket, so that codes are read in the order in which they lie in memory.
-    std::vector<uint32_t> values(n_rows());
-    for (size_t value = 0; value + 1 < n_offsets(arrays_.shape); ++value) {
-      const Bucket rows = bucket(j, static_cast<uint32_t>(value));
-      for (const uint32_t* row = rows.begin; row != rows.end; ++row)
-        values[*row] = static_cast<uint32_t>(value);
-    }
-    for (size_t row = 0; row < n_rows(); ++row) {
-      if (row % kRowsBetweenPolls == 0) cancel.throw_if_stopped();
-      if (substring(j).value(codes.row(row)) != values[row] && !left_out[row])
-        throw std::invalid_argument("the tables must hold row " + std::to_string(row) +
-                                    " by its code");
-    }
-  });
+    for_each_block(n_rows(), kRowsAtOnce, cancel, [&](size_t first, size_t n) {
+      for (size_t row = first; row < first + n; ++row)
+        if (substring(j).value(codes.row(row)) != values[row] && !left_out[row])
+          throw std::invalid_argument("the tables must hold row " + std::to_string(row) +
+                                      " by its code");
+    });
+  }
 }
 
 MihTables MihTables::without_gaps(const CodeLayout& layout,

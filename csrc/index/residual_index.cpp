@@ -45,6 +45,8 @@ ResidualIndex::ResidualIndex(const IndexLayout& layout, size_t n_lists)
 CandidateLists ResidualIndex::find_nearest(const Scan& scan, const QueryBatch& queries,
                                            size_t k) const {
   if (k == 0) return CandidateLists(queries.n);
+  if (queries.lists.n_lists != n_lists_)
+    throw std::invalid_argument("codes of residuals have no distances of their own");
   const auto score = queries.score(scan.store);
   const ListChoice choice(scan, groups_,
                           [&](size_t n) { return rank_lists(scan, queries.lists, queries.n, n); });
@@ -57,19 +59,21 @@ CandidateLists ResidualIndex::find_within(const Scan&, const QueryBatch&, float)
   throw std::invalid_argument("codes of residuals have no distances of their own");
 }
 
+void ResidualIndex::make_room(const NewRows& rows, const RowsWritten& written) {
+  for (size_t i = 0; i < written.replaced.size(); ++i)
+    if (groups_.group_of(written.replaced[i]) != rows.lists[written.replaced_by[i]])
+      groups_.loosen(written.replaced[i]);
+  groups_.reserve(rows.lists, rows.n);
+}
+
 void ResidualIndex::rows_written(const NewRows& rows, const RowsWritten& written, Cancel&) {
-  // Where memory ran out before, rows are left whose lists nobody knows any more.
-  std::vector<uint32_t> behind(store().n_rows() - groups_.n_known(),
-                               static_cast<uint32_t>(groups_.unplaced()));
-  const size_t n_known = groups_.n_known();
+  size_t n_replaced = 0;
   for (size_t i = 0; i < rows.n; ++i) {
-    const size_t row = rows.ids == nullptr ? written.first_new + i : store().row_of(rows.ids[i]);
-    if (row < n_known)
-      groups_.move(static_cast<uint32_t>(row), rows.lists[i]);
+    if (n_replaced < written.replaced.size() && written.replaced_by[n_replaced] == i)
+      groups_.move(written.replaced[n_replaced++], rows.lists[i]);
     else
-      behind[row - n_known] = rows.lists[i];
+      groups_.append(rows.lists[i]);
   }
-  groups_.append(behind);
   put_in_order_if_loose();
 }
 
@@ -83,7 +87,12 @@ void ResidualIndex::restore_structure(const std::vector<uint32_t>& sizes) {
     throw std::invalid_argument("section 'structure/sizes' must hold " + std::to_string(n_lists_) +
                                 " numbers, got " + std::to_string(sizes.size()));
   const auto guard = lock().write();
-  groups_ = lists_of_sizes(sizes);
+  RowGroups groups = lists_of_sizes(sizes);
+  if (groups.n_ordered() != store().n_rows())
+    throw std::invalid_argument("section 'structure/sizes' must add up to " +
+                                std::to_string(store().n_rows()) + " rows, got " +
+                                std::to_string(groups.n_ordered()));
+  groups_ = std::move(groups);
 }
 
 }  // namespace bitindex

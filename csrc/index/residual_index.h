@@ -29,6 +29,8 @@ class ResidualIndex : public ListIndex {
   // Throws std::invalid_argument: codes alone have no distances here.
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
+  // A row is found in its list or not at all, so that nothing may fail once rows are written.
+  void make_room(const NewRows& rows, const RowsWritten& written) override;
   void rows_written(const NewRows& rows, const RowsWritten& written, Cancel& cancel) override;
   size_t structure_bytes() const override { return groups_.memory_bytes(); }
 

@@ -13,20 +13,11 @@ namespace {
 
 constexpr size_t kRowsAtOnce = 4096;
 
-// Calls use(first, n) for all blocks of rows, on several threads.
-template <class Use>
-void for_each_block(size_t n_rows, Cancel& cancel, Use use) {
-  run_tasks((n_rows + kRowsAtOnce - 1) / kRowsAtOnce, default_threads(), cancel, [&](size_t block) {
-    const size_t first = block * kRowsAtOnce;
-    use(first, std::min(kRowsAtOnce, n_rows - first));
-  });
-}
-
 void check_row_terms(const IndexLayout& layout, const Metric& metric, const KernelTable& kernels,
                      const RowStore& rows, Cancel& cancel) {
   const Column& codes = rows.column(kCodes);
   const Column& stored = rows.column(kRowTerms);
-  for_each_block(rows.n_rows(), cancel, [&](size_t first, size_t n) {
+  for_each_block(rows.n_rows(), kRowsAtOnce, cancel, [&](size_t first, size_t n) {
     std::vector<float> terms(n);
     metric.row_terms(kernels, layout.codes(), codes.row(first), n, terms.data());
     if (std::memcmp(terms.data(), stored.row(first), n * sizeof(float)) != 0)
@@ -64,7 +55,7 @@ bool vector_is_finite(const VectorLayout& layout, const uint8_t* vector) {
 }
 
 void check_finite(const char* name, const Column& column, Cancel& cancel) {
-  for_each_block(column.n_rows(), cancel, [&](size_t first, size_t n) {
+  for_each_block(column.n_rows(), kRowsAtOnce, cancel, [&](size_t first, size_t n) {
     if (!floats_are_finite(column.row(first), n * column.width() / sizeof(float)))
       throw std::invalid_argument("section '" + std::string(name) + "' must hold finite numbers");
   });
@@ -79,7 +70,7 @@ void check_restored_rows(const IndexLayout& layout, const Metric& metric,
   if (layout.has_offsets) check_finite("offsets", rows.column(kOffsets), cancel);
   if (layout.vectors.n_dims == 0) return;
   const Column& vectors = rows.column(kVectors);
-  for_each_block(rows.n_rows(), cancel, [&](size_t first, size_t n) {
+  for_each_block(rows.n_rows(), kRowsAtOnce, cancel, [&](size_t first, size_t n) {
     for (size_t row = first; row < first + n; ++row)
       if (!vector_is_finite(layout.vectors, vectors.row(row)))
         throw std::invalid_argument("section 'vectors' must hold finite numbers, but row " +

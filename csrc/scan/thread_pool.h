@@ -5,6 +5,7 @@
 // tasks of its own runs them by itself.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 
@@ -24,5 +25,14 @@ void run_tasks(size_t n_tasks, size_t n_threads, Cancel& cancel,
 size_t default_threads();
 // 0 asks the environment and the machine again.
 void set_default_threads(size_t n_threads);
+
+// Calls use(first, n) for all of n_items in blocks of n_at_once, on as many threads by default.
+template <class Use>
+void for_each_block(size_t n_items, size_t n_at_once, Cancel& cancel, Use use) {
+  run_tasks((n_items + n_at_once - 1) / n_at_once, default_threads(), cancel, [&](size_t block) {
+    const size_t first = block * n_at_once;
+    use(first, std::min(n_at_once, n_items - first));
+  });
+}
 
 }  // namespace bitindex
