@@ -4,6 +4,8 @@
 #include <functional>
 #include <vector>
 
+#include "codes/id_hash.h"
+
 namespace bitindex {
 namespace {
 
@@ -37,8 +39,7 @@ std::optional<int64_t> repeated_in_parts(const int64_t* ids, size_t n) {
   for (uint64_t number = 0; number < uint64_t{1} << kLog2Parts; ++number) {
     part.clear();
     for (size_t i = 0; i < n; ++i)
-      if ((static_cast<uint64_t>(ids[i]) * 0x9e3779b97f4a7c15u) >> (64 - kLog2Parts) == number)
-        part.push_back(ids[i]);
+      if (id_hash(ids[i], kLog2Parts) == number) part.push_back(ids[i]);
     if (const auto repeated = repeated_when_sorted(part)) return repeated;
   }
   return std::nullopt;

@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <functional>
 
-namespace bitindex {
+#include "codes/id_hash.h"
 
-size_t IdMap::slot_of(int64_t id) const noexcept {
-  // The highest bits of the product depend on all bits of the id, those of a time or a shard
-  // number in front of it too.
-  return static_cast<size_t>((static_cast<uint64_t>(id) * 0x9e3779b97f4a7c15u) >> slot_shift_);
-}
+namespace bitindex {
 
 size_t IdMap::first_row_from(int64_t id) const noexcept {
   if (id < 0) return 0;
@@ -24,7 +20,7 @@ int64_t IdMap::find(int64_t id) const noexcept {
     const size_t row = first_row_from(id);
     return row < n_rows_ && ids()[row] == id ? static_cast<int64_t>(row) : kNoRow;
   }
-  for (size_t slot = slot_of(id);; slot = (slot + 1) & (slots_.size() - 1)) {
+  for (size_t slot = id_hash(id, log2_slots_);; slot = (slot + 1) & (slots_.size() - 1)) {
     const uint32_t row = slots_[slot];
     if (row == kEmpty) return kNoRow;
     if (ids()[row] == id) return row;
@@ -126,7 +122,7 @@ void IdMap::size_slots(size_t n_rows) const {
   while (size_t{1} << log2_slots < n_rows * 2) ++log2_slots;
   std::vector<uint32_t> slots(size_t{1} << log2_slots);
   slots_.swap(slots);
-  slot_shift_ = 64 - log2_slots;
+  log2_slots_ = log2_slots;
 }
 
 void IdMap::fill_slots() const noexcept {
@@ -135,7 +131,7 @@ void IdMap::fill_slots() const noexcept {
 }
 
 void IdMap::insert_slot(uint32_t row) const noexcept {
-  size_t slot = slot_of(ids()[row]);
+  size_t slot = id_hash(ids()[row], log2_slots_);
   while (slots_[slot] != kEmpty) slot = (slot + 1) & (slots_.size() - 1);
   slots_[slot] = row;
 }

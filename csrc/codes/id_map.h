@@ -63,9 +63,6 @@ class IdMap {
   // Room for so many rows; what was in the slots is lost.
   void size_slots(size_t n_rows) const;
   void fill_slots() const noexcept;
-  // Where the search for an id begins: Fibonacci hashing, which spreads consecutive and strided ids
-  // alike (Knuth, TAOCP vol. 3, section 6.4).
-  size_t slot_of(int64_t id) const noexcept;
   void insert_slot(uint32_t row) const noexcept;
   bool continues_row_numbers(const int64_t* ids, size_t n) const noexcept;
 
@@ -76,7 +73,7 @@ class IdMap {
   Column ids_{sizeof(int64_t)};  // empty unless explicit
   // Open addressing, linear probing. Empty while ids ascend, and until one is looked for.
   mutable std::vector<uint32_t> slots_;
-  mutable unsigned slot_shift_ = 0;  // 64 - log2 of the number of slots
+  mutable unsigned log2_slots_ = 0;
 };
 
 }  // namespace bitindex
