@@ -136,6 +136,26 @@ def test_costs_of_integers_find_what_exact_costs_find(n_dims, n_bits, patience, 
     assert found.mean() == pytest.approx(exact.mean(), rel=0.02 if start == "own" else 0.05)
 
 
+def start_of(coder, rows):
+    """Return the signs that the search of rows starts with, in float64."""
+    evidence = (rows - coder["center"]).astype(np.float64) @ coder["evidence"]
+    signs = np.empty(evidence.shape)
+    for i, feedback in enumerate(coder["feedback"]):
+        signs[:, i] = np.where(evidence[:, i] < 0, -1.0, 1.0)
+        evidence -= signs[:, i, np.newaxis] * feedback
+    return signs
+
+
+# Up to one bit a dimension the start tells the gradient, from there on it is computed anew.
+@pytest.mark.parametrize("patience", [0, 20])
+@pytest.mark.parametrize(("n_dims", "n_bits"), [(72, 24), (41, 41), (40, 50)])
+def test_the_search_goes_on_from_its_own_start(n_dims, n_bits, patience):
+    coder, weights, rows = trained_coder(n_dims, n_bits)
+    found = errors(coder, weights, rows, encode(coder, rows, patience))
+    exact = least_errors(coder, weights, rows, start_of(coder, rows), patience)
+    assert found.mean() == pytest.approx(exact.mean(), rel=0.01)
+
+
 @pytest.mark.parametrize("n_bits", [1, 7, 16, 33, 70])
 def test_no_single_flip_is_better(n_bits):
     coder, weights, rows = trained_coder(13, n_bits)

@@ -14,9 +14,8 @@
 namespace bitindex {
 
 template <class Floats, size_t kRows>
-BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
-                                  const float* feedback, uint8_t* signs,
-                                  size_t sign_stride) noexcept {
+BITINDEX_FLATTEN void decide_rows(float* evidence, size_t evidence_stride, const float* feedback,
+                                  uint8_t* signs, size_t sign_stride) noexcept {
   Floats left[kRows];
   unrolled<kRows>(
       [&](size_t r) noexcept { left[r] = Floats::load(evidence + r * evidence_stride); });
@@ -29,12 +28,13 @@ BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
       left[r] = left[r] - flip_signs(row, Floats::set(lanes[i]));
     });
   }
+  unrolled<kRows>([&](size_t r) noexcept { left[r].store(evidence + r * evidence_stride); });
 }
 
 // Several rows at once: each sign of a row has to wait for the one before.
 template <class Floats>
-void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
-                  const float* feedback, uint8_t* signs, size_t sign_stride) noexcept {
+void decide_signs(float* evidence, size_t n_rows, size_t evidence_stride, const float* feedback,
+                  uint8_t* signs, size_t sign_stride) noexcept {
   constexpr size_t kRows = 8;
   for (; n_rows >= kRows; n_rows -= kRows) {
     decide_rows<Floats, kRows>(evidence, evidence_stride, feedback, signs, sign_stride);
