@@ -94,15 +94,16 @@ def recurrent_codes(rows, to_code, to_row, values):
     return np.stack(signs, axis=2), levels
 
 
-def decide_signs(evidence, feedback):
-    """Sixteen signs of each row in turn, and the evidence for all others that each one changes."""
-    evidence = evidence.copy()
-    left = evidence[:, :16]
+def decide_signs(evidence, fed_back, stretch, feedback):
+    """Sixteen signs of each row in turn, and what becomes of the evidence for them."""
+    left = evidence[:, :16] * np.float32(stretch) + fed_back
     signs = np.empty(left.shape, np.int8)
     for i in range(16):
         signs[:, i] = np.where(np.signbit(left[:, i]), -1, 1)
         left -= signs[:, i, np.newaxis].astype(np.float32) * feedback[i]
-    return (signs + 1).astype(np.uint8), evidence
+    after = evidence.copy()
+    after[:, :16] = left - evidence[:, :16] * (np.float32(stretch) - np.float32(1))
+    return (signs + 1).astype(np.uint8), after
 
 
 def weigh_left(signs, weights, noise, left):

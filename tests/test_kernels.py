@@ -234,9 +234,14 @@ def test_decide_signs(kernels):
         evidence[1::3, ::2] = -0.0
         feedback = at_offset(rng.normal(size=(16, 16)).astype(np.float32), 3)
         feedback[rng.random((16, 16)) < 0.3] = 0
-        got = kernels.decide_signs(evidence, feedback)
-        for array, expected in zip(got, reference.decide_signs(evidence, feedback), strict=True):
-            np.testing.assert_array_equal(array, expected)
+        fed_back = at_offset(rng.normal(size=(n_rows, 16)).astype(np.float32), 2)
+        fed_back[::3] = 0
+        fed_back[1::3] = -0.0
+        for stretch in (1, 1.2):
+            terms = evidence, fed_back, stretch, feedback
+            expected = reference.decide_signs(*terms)
+            for got, wanted in zip(kernels.decide_signs(*terms), expected, strict=True):
+                np.testing.assert_array_equal(got, wanted, err_msg=f"{n_rows=} {stretch=}")
 
 
 def test_largest_magnitude(kernels):

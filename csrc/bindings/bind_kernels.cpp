@@ -136,15 +136,18 @@ class Kernels {
     return sums;
   }
 
-  // Signs, and what is left of the evidence.
+  // Signs, and what becomes of the evidence.
   std::pair<Array<uint8_t>, Array<float>> decide_signs(const Array<float>& evidence,
+                                                       const Array<float>& fed_back, float stretch,
                                                        const Array<float>& feedback) const {
     const auto n_rows = static_cast<size_t>(evidence.shape(0));
     const auto stride = static_cast<size_t>(evidence.shape(1));
+    values_of<float>(fed_back, n_rows, 16, "fed_back");
     std::pair out(new_array<uint8_t>({n_rows, 16}), new_array<float>({n_rows, stride}));
     float* left = out.second.mutable_data();
     std::copy_n(evidence.data(), size_of(evidence), left);
-    table_.decide_signs(left, n_rows, stride, feedback.data(), out.first.mutable_data(), 16);
+    table_.decide_signs(left, n_rows, stride, fed_back.data(), stretch, feedback.data(),
+                        out.first.mutable_data(), 16);
     return out;
   }
 
@@ -270,7 +273,7 @@ void bind_kernels(py::module_& module) {
       .def("multiply_int8", &Kernels::multiply_int8, rows, py::arg("matrix").noconvert(),
            py::arg("starts").noconvert())
       .def("decide_signs", &Kernels::decide_signs, py::arg("evidence").noconvert(),
-           py::arg("feedback").noconvert())
+           py::arg("fed_back").noconvert(), py::arg("stretch"), py::arg("feedback").noconvert())
       .def("largest_magnitude", &Kernels::largest_magnitude, x)
       .def("round_bytes", &Kernels::round_bytes, x, py::arg("factor"), py::arg("offset"))
       .def("add_scaled", &Kernels::add_scaled, py::arg("sums").noconvert(),

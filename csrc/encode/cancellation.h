@@ -35,7 +35,7 @@ class Cancellation {
   // Decides signs: rows of width() bytes, 0 or 2, that stand for -1 times the sign. Takes what is
   // fed back out of the evidence. `sums` has room for width() a row.
   void decide(const KernelTable& kernels, const ByteRows& signs, float* evidence,
-              int32_t* sums) const noexcept;
+              int32_t* sums) const;
 
   // Whether the gradient is to be had, and precise enough.
   bool tells_gradient() const noexcept { return later_.has_value(); }

@@ -320,12 +320,15 @@ void check_multiply_int8(size_t n_rows, size_t n_quads, size_t n_panels) {
 void check_decide_signs(size_t n_rows) {
   const size_t stride = 16 + random_bits() % 5;
   Exact<float> a_left(n_rows * stride, random_bits() % 5), b_left(a_left.size());
-  Exact<float> feedback(256, random_bits() % 5);
+  Exact<float> fed_back(n_rows * 16, random_bits() % 5), feedback(256, random_bits() % 5);
   for (size_t i = 0; i < a_left.size(); ++i) a_left[i] = b_left[i] = random_float();
+  for (size_t i = 0; i < fed_back.size(); ++i) fed_back[i] = random_float();
   for (size_t i = 0; i < feedback.size(); ++i) feedback[i] = random_float();
   Exact<uint8_t> a(n_rows * 16), b(a.size());
-  tested.decide_signs(a_left.data(), n_rows, stride, feedback.data(), a.data(), 16);
-  expected.decide_signs(b_left.data(), n_rows, stride, feedback.data(), b.data(), 16);
+  tested.decide_signs(a_left.data(), n_rows, stride, fed_back.data(), 1.2f, feedback.data(),
+                      a.data(), 16);
+  expected.decide_signs(b_left.data(), n_rows, stride, fed_back.data(), 1.2f, feedback.data(),
+                        b.data(), 16);
   check(std::equal(a.data(), a.data() + a.size(), b.data()), "decide_signs", n_rows, stride, 0);
   check(same_bits(a_left, b_left), "evidence of decide_signs", n_rows, stride, 0);
 }
