@@ -118,7 +118,7 @@ def least_errors(coder, weights, rows, codes, patience):
         gradient += 2 * old[:, np.newaxis] * gram[flips]
         along += 2 * old * pulls[each, flips]
         codes[each, flips] = -old
-        rests_until[each, flips] = step + 8
+        rests_until[each, flips] = step + (6 if codes.shape[1] <= rows.shape[1] else 8)
     return least
 
 

@@ -135,11 +135,11 @@ class AdditiveCoder::Part {
       running.push_back({&searches[i], i});
       start(running.back());
     }
-    for (size_t next = running.size(); !running.empty();) {
-      for (const Running& one : running) one.search->look();
+    for (size_t next = running.size(); !running.empty();)
       for (size_t s = 0; s < running.size();) {
         Running& one = running[s];
         if (one.search->take()) {
+          one.search->look();
           ++s;
           continue;
         }
@@ -153,7 +153,6 @@ class AdditiveCoder::Part {
           running.pop_back();
         }
       }
-    }
   }
 
   struct Running {
@@ -164,6 +163,7 @@ class AdditiveCoder::Part {
   void start(const Running& one) {
     const size_t first = one.row * width_;
     one.search->start({&signs_[first], &gradient_[first], &along_[first], left_along_[one.row]});
+    one.search->look();
   }
 
   const KernelTable& kernels_;
