@@ -138,7 +138,9 @@ def test_costs_of_integers_find_what_exact_costs_find(n_dims, n_bits, patience, 
 
 def start_of(coder, rows):
     """Return the signs that the search of rows starts with, in float64."""
-    evidence = (rows - coder["center"]).astype(np.float64) @ coder["evidence"]
+    n_dims, n_bits = coder["evidence"].shape
+    stretch = 1.2 if n_bits <= n_dims else 1.0
+    evidence = stretch * (rows - coder["center"]).astype(np.float64) @ coder["evidence"]
     signs = np.empty(evidence.shape)
     for i, feedback in enumerate(coder["feedback"]):
         signs[:, i] = np.where(evidence[:, i] < 0, -1.0, 1.0)

@@ -89,8 +89,9 @@ class AdditiveBinarizer(Binarizer):
     no offset beside the code; of others the distances and inner products around the center.
 
     Encoding takes 2 d m + m^2 multiplications of 8-bit integers a row, beyond one bit a dimension
-    4 d m + m^2 / 2, and m of 16-bit integers for each step of the search. Training uses NumPy's linear algebra, whose last bits differ
-    between machines; what one fitted object encodes does not.
+    4 d m + m^2 / 2, and m of 16-bit integers for each step of the search. Training uses NumPy's
+    linear algebra, whose last bits differ between machines; what one fitted object encodes does
+    not.
 
     Source: kin of Babenko & Lempitsky, "Additive quantization for extreme vector compression",
     CVPR 2014, and Carreira-Perpinan & Raziperchikolaei, "Hashing with binary autoencoders", CVPR
