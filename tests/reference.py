@@ -94,14 +94,23 @@ def recurrent_codes(rows, to_code, to_row, values):
     return np.stack(signs, axis=2), levels
 
 
-def decide_signs(evidence, feedback):
-    """Sixteen signs of each row in turn, each of which changes the evidence for the others."""
-    left = evidence[:, :16].copy()
+def decide_signs(evidence, fed_back, stretch, feedback):
+    """Sixteen signs of each row in turn, and what becomes of the evidence for them."""
+    left = evidence[:, :16] * np.float32(stretch) + fed_back
     signs = np.empty(left.shape, np.int8)
     for i in range(16):
         signs[:, i] = np.where(np.signbit(left[:, i]), -1, 1)
         left -= signs[:, i, np.newaxis].astype(np.float32) * feedback[i]
-    return (signs + 1).astype(np.uint8)
+    after = evidence.copy()
+    after[:, :16] = left - evidence[:, :16] * (np.float32(stretch) - np.float32(1))
+    return (signs + 1).astype(np.uint8), after
+
+
+def weigh_left(signs, weights, noise, left):
+    """What deciding signs left over becomes, and what of it is weighed."""
+    sign = signs.astype(np.float32) - 1
+    weighed = weights * (left - sign)
+    return weighed + np.float32(noise) * sign, weighed
 
 
 def rounded_short(x):

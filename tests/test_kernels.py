@@ -234,9 +234,14 @@ def test_decide_signs(kernels):
         evidence[1::3, ::2] = -0.0
         feedback = at_offset(rng.normal(size=(16, 16)).astype(np.float32), 3)
         feedback[rng.random((16, 16)) < 0.3] = 0
-        np.testing.assert_array_equal(
-            kernels.decide_signs(evidence, feedback), reference.decide_signs(evidence, feedback)
-        )
+        fed_back = at_offset(rng.normal(size=(n_rows, 16)).astype(np.float32), 2)
+        fed_back[::3] = 0
+        fed_back[1::3] = -0.0
+        for stretch in (1, 1.2):
+            terms = evidence, fed_back, stretch, feedback
+            expected = reference.decide_signs(*terms)
+            for got, wanted in zip(kernels.decide_signs(*terms), expected, strict=True):
+                np.testing.assert_array_equal(got, wanted, err_msg=f"{n_rows=} {stretch=}")
 
 
 def test_largest_magnitude(kernels):
@@ -272,6 +277,17 @@ def test_add_scaled(kernels):
         for factor in (-1, 0.3):
             expected = x + sums.astype(np.float32) * (np.float32(factor) * scales)
             np.testing.assert_array_equal(kernels.add_scaled(sums, scales, factor, x), expected)
+
+
+def test_weigh_left(kernels):
+    rng = np.random.default_rng(11)
+    for n in [*LENGTHS, 384, 1000]:
+        weights, left = (at_offset(rng.normal(size=n).astype(np.float32), n % 5) for _ in "wl")
+        signs = at_offset(2 * rng.integers(0, 2, n, dtype=np.uint8), 1)
+        terms = signs, weights, 0.3, left
+        expected = reference.weigh_left(*terms)
+        for got, wanted in zip(kernels.weigh_left(*terms), expected, strict=True):
+            np.testing.assert_array_equal(got, wanted, err_msg=f"{n=}")
 
 
 def test_start_flips(kernels):

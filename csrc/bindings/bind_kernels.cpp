@@ -136,12 +136,19 @@ class Kernels {
     return sums;
   }
 
-  Array<uint8_t> decide_signs(const Array<float>& evidence, const Array<float>& feedback) const {
+  // Signs, and what becomes of the evidence.
+  std::pair<Array<uint8_t>, Array<float>> decide_signs(const Array<float>& evidence,
+                                                       const Array<float>& fed_back, float stretch,
+                                                       const Array<float>& feedback) const {
     const auto n_rows = static_cast<size_t>(evidence.shape(0));
-    auto signs = new_array<uint8_t>({n_rows, 16});
-    table_.decide_signs(evidence.data(), n_rows, static_cast<size_t>(evidence.shape(1)),
-                        feedback.data(), signs.mutable_data(), 16);
-    return signs;
+    const auto stride = static_cast<size_t>(evidence.shape(1));
+    values_of<float>(fed_back, n_rows, 16, "fed_back");
+    std::pair out(new_array<uint8_t>({n_rows, 16}), new_array<float>({n_rows, stride}));
+    float* left = out.second.mutable_data();
+    std::copy_n(evidence.data(), size_of(evidence), left);
+    table_.decide_signs(left, n_rows, stride, fed_back.data(), stretch, feedback.data(),
+                        out.first.mutable_data(), 16);
+    return out;
   }
 
   float largest_magnitude(const Array<float>& x) const {
@@ -160,6 +167,18 @@ class Kernels {
     values_of<float>(scales, size_of(x), 1, "scales");
     Array<float> out(x.size(), x.data());
     table_.add_scaled(sums.data(), scales.data(), factor, size_of(x), out.mutable_data());
+    return out;
+  }
+
+  // left as it becomes, and weighed.
+  std::pair<Array<float>, Array<float>> weigh_left(const Array<uint8_t>& signs,
+                                                   const Array<float>& weights, float noise,
+                                                   const Array<float>& left) const {
+    values_of<uint8_t>(signs, size_of(left), 1, "signs");
+    values_of<float>(weights, size_of(left), 1, "weights");
+    std::pair out(Array<float>(left.size(), left.data()), new_array<float>({size_of(left)}));
+    table_.weigh_left(signs.data(), weights.data(), noise, size_of(left), out.first.mutable_data(),
+                      out.second.mutable_data());
     return out;
   }
 
@@ -254,11 +273,13 @@ void bind_kernels(py::module_& module) {
       .def("multiply_int8", &Kernels::multiply_int8, rows, py::arg("matrix").noconvert(),
            py::arg("starts").noconvert())
       .def("decide_signs", &Kernels::decide_signs, py::arg("evidence").noconvert(),
-           py::arg("feedback").noconvert())
+           py::arg("fed_back").noconvert(), py::arg("stretch"), py::arg("feedback").noconvert())
       .def("largest_magnitude", &Kernels::largest_magnitude, x)
       .def("round_bytes", &Kernels::round_bytes, x, py::arg("factor"), py::arg("offset"))
       .def("add_scaled", &Kernels::add_scaled, py::arg("sums").noconvert(),
            py::arg("scales").noconvert(), py::arg("factor"), x)
+      .def("weigh_left", &Kernels::weigh_left, py::arg("signs").noconvert(),
+           py::arg("weights").noconvert(), py::arg("noise"), py::arg("left").noconvert())
       .def("start_flips", &Kernels::start_flips, py::arg("signs").noconvert(),
            py::arg("gradient").noconvert(), py::arg("along").noconvert(),
            py::arg("own").noconvert(), py::arg("scales").noconvert(), py::arg("pulls").noconvert(),

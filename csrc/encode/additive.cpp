@@ -10,18 +10,8 @@
 namespace bitindex {
 namespace {
 
-constexpr size_t kBlock = IntegerMatrix::kWidth;
 // Searches that go on in turns: one waits for its smallest cost while another reads its own.
 constexpr size_t kSearches = 2;
-
-// The feedback from earlier blocks alone.
-std::vector<float> earlier_feedback(const AdditiveMatrices& matrices) {
-  const size_t m = matrices.n_bits;
-  std::vector<float> feedback(matrices.feedback, matrices.feedback + m * m);
-  for (size_t i = 0; i < m; ++i)
-    std::fill_n(&feedback[i * m], std::min(m, (i / kBlock + 1) * kBlock), 0.0f);
-  return feedback;
-}
 
 }  // namespace
 
@@ -33,78 +23,67 @@ class AdditiveCoder::Part {
         coder_(coder),
         patience_(patience),
         n_(n),
-        stride_(coder.decoder_.row_stride()),
         width_(coder.width()),
         left_(n * coder.n_dims()),
-        scales_(n),
-        rounded_(n * stride_),
+        rounded_(kernels, n, std::max(coder.decoder_.row_stride(), width_)),
         signs_(n * width_),
-        sums_(n * coder.most_sums()),
+        minus_ones_(n, -1.0f),
+        sums_(n * std::max(width_, coder.decoder_rows_.n_sums())),
         gradient_(n * width_),
         along_(n * width_),
         left_along_(n) {}
 
   void encode(const float* rows, const uint8_t* first_codes, uint8_t* packed) {
+    const Cancellation& start = *coder_.start_;
     subtract_center(rows, n_, coder_.n_dims(), coder_.center_.data(), left_.data());
     for (size_t i = 0; i < n_; ++i)
       std::copy(coder_.along_.begin(), coder_.along_.end(), &along_[i * width_]);
-    round_rows(left_.data());
-    multiply(coder_.decoder_, along_);
+    round_left();
+    add_products(coder_.decoder_, along_);
     if (first_codes == nullptr)
       decide_signs();
     else
       unpack_signs(first_codes);
-    subtract_decoded();
-    round_rows(left_.data());
-    std::fill(gradient_.begin(), gradient_.end(), 0.0f);
-    multiply(coder_.weighted_, gradient_);
+    if (first_codes == nullptr && start.tells_gradient()) {
+      find_left_along(rows);
+      for (size_t i = 0; i < n_; ++i) left_along_[i] -= decoded_along(i);
+      start.to_gradient(kernels_, signs_.data(), gradient_.data(), rounded_, sums_.data());
+    } else {
+      subtract_decoded();
+      find_left_along(rows);
+      round_left();
+      std::fill(gradient_.begin(), gradient_.end(), 0.0f);
+      add_products(coder_.weighted_, gradient_);
+    }
     search(packed);
   }
 
  private:
-  void round_rows(const float* rows) {
+  void round_left() {
     const size_t d = coder_.n_dims();
-    for (size_t i = 0; i < n_; ++i)
-      scales_[i] = round_row(kernels_, rows + i * d, d, &rounded_[i * stride_]);
+    for (size_t i = 0; i < n_; ++i) rounded_.round(i, &left_[i * d], d);
   }
 
   // Adds the rounded rows times a matrix.
-  void multiply(const IntegerMatrix& matrix, std::vector<float>& out) {
-    matrix.multiply(kernels_, rounded_.data(), n_, stride_, sums_.data());
-    for (size_t i = 0; i < n_; ++i)
-      matrix.add_products(kernels_, &sums_[i * matrix.n_sums()], scales_[i], matrix.width(),
-                          &out[i * width_]);
+  void add_products(const IntegerMatrix& matrix, std::vector<float>& out) {
+    matrix.add_products(kernels_, rounded_.rows(), width_, out.data(), width_, sums_.data());
   }
 
-  // Rounds what the first rounding left over, for products that are to be precise.
-  void round_rest() {
-    const size_t d = coder_.n_dims();
-    std::vector<float> rest = left_;
-    for (size_t i = 0; i < n_; ++i)
-      for (size_t k = 0; k < d; ++k)
-        rest[i * d + k] -= scales_[i] * static_cast<float>(rounded_[i * stride_ + k] - kRowOffset);
-    round_rows(rest.data());
-  }
+  ByteRows minus_signs() { return {signs_.data(), minus_ones_.data(), n_, width_}; }
 
-  // Sixteen signs after the other, of all rows: first the feedback from all signs before them.
   void decide_signs() {
-    std::vector<float>& evidence = gradient_;
-    const IntegerMatrix& feedback = coder_.feedback_;
-    multiply(coder_.evidence_, evidence);
-    if (coder_.n_layers() > 1) {
-      round_rest();
-      multiply(coder_.evidence_, evidence);
+    const Cancellation& start = *coder_.start_;
+    add_products(start.evidence(), gradient_);
+    if (coder_.n_layers() > 1) {  // what the first rounding left over, so that it is precise
+      const size_t d = coder_.n_dims();
+      std::vector<float> rest = left_;
+      for (size_t i = 0; i < n_; ++i) {
+        rounded_.subtract(i, &rest[i * d], d);
+        rounded_.round(i, &rest[i * d], d);
+      }
+      add_products(start.evidence(), gradient_);
     }
-    for (size_t first = 0; first < width_; first += kBlock) {
-      const size_t panel = first / kBlock;
-      feedback.multiply_panel(kernels_, signs_.data(), n_, width_, first, panel, sums_.data());
-      for (size_t layer = 0; layer < feedback.n_layers(); ++layer)
-        for (size_t i = 0; i < n_; ++i)
-          feedback.add_products(kernels_, &sums_[(layer * n_ + i) * kBlock], -1.0f, panel, layer,
-                                &evidence[i * width_ + first]);
-      kernels_.decide_signs(&evidence[first], n_, width_, &coder_.feedback_blocks_[first * kBlock],
-                            &signs_[first], width_);
-    }
+    start.decide(kernels_, minus_signs(), gradient_.data(), sums_.data());
   }
 
   void unpack_signs(const uint8_t* packed) {
@@ -120,19 +99,30 @@ class AdditiveCoder::Part {
     }
   }
 
-  // From r to e = r - D b, and <v, e>.
+  // From r to e = r - D b.
   void subtract_decoded() {
-    const IntegerMatrix& decoder = coder_.decoder_rows_;
-    decoder.multiply(kernels_, signs_.data(), n_, width_, sums_.data());
+    const size_t d = coder_.n_dims();
+    coder_.decoder_rows_.add_products(kernels_, minus_signs(), d, left_.data(), d, sums_.data());
+  }
+
+  // <v, left>, for what is left of the rows now.
+  void find_left_along(const float* rows) {
     const auto dot = kernels_.dot[kFloat32];
     const size_t d = coder_.n_dims();
-    std::vector<float> along_row(d);
-    for (size_t i = 0; i < n_; ++i) {
-      float* left = &left_[i * d];
-      for (size_t k = 0; k < d; ++k) along_row[k] = left[k] + coder_.along_center_[k];
-      decoder.add_products(kernels_, &sums_[i * decoder.n_sums()], -1.0f, d, left);
-      left_along_[i] = dot(along_row.data(), left, 1.0f, d);
+    std::vector<float> along(d);
+    for (size_t i = 0; i < n_; ++i, rows += d) {
+      for (size_t k = 0; k < d; ++k)
+        along[k] = (rows[k] - coder_.center_[k]) + coder_.along_center_[k];
+      left_along_[i] = dot(along.data(), &left_[i * d], 1.0f, d);
     }
+  }
+
+  // <v, D b>, from D^T v.
+  float decoded_along(size_t i) const {
+    const float* along = &along_[i * width_];
+    const auto dot = kernels_.dot[kInt8];
+    return dot(along, &signs_[i * width_], 1.0f, width_) -
+           dot(along, coder_.ones_.data(), 1.0f, width_);
   }
 
   void search(uint8_t* packed) {
@@ -145,11 +135,11 @@ class AdditiveCoder::Part {
       running.push_back({&searches[i], i});
       start(running.back());
     }
-    for (size_t next = running.size(); !running.empty();) {
-      for (const Running& one : running) one.search->look();
+    for (size_t next = running.size(); !running.empty();)
       for (size_t s = 0; s < running.size();) {
         Running& one = running[s];
         if (one.search->take()) {
+          one.search->look();
           ++s;
           continue;
         }
@@ -163,7 +153,6 @@ class AdditiveCoder::Part {
           running.pop_back();
         }
       }
-    }
   }
 
   struct Running {
@@ -174,14 +163,16 @@ class AdditiveCoder::Part {
   void start(const Running& one) {
     const size_t first = one.row * width_;
     one.search->start({&signs_[first], &gradient_[first], &along_[first], left_along_[one.row]});
+    one.search->look();
   }
 
   const KernelTable& kernels_;
   const AdditiveCoder& coder_;
-  const size_t patience_, n_, stride_, width_;
-  std::vector<float> left_;  // first the rows without the center, then without D b too
-  std::vector<float> scales_;
-  std::vector<uint8_t> rounded_, signs_;  // signs plus 1
+  const size_t patience_, n_, width_;
+  std::vector<float> left_;  // the rows without the center, perhaps without D b too
+  RoundedRows rounded_;
+  std::vector<uint8_t> signs_;  // plus 1
+  const std::vector<float> minus_ones_;
   std::vector<int32_t> sums_;
   std::vector<float> gradient_, along_;  // (n, width): D^T W e, D^T v
   std::vector<float> left_along_;        // <v, e>
@@ -195,15 +186,9 @@ AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matric
       decoder_rows_(work.kernels, matrices.decoder, matrices.n_dims, n_bits_,
                     {kSignOffset, n_layers(), true}),
       weighted_(work.kernels, matrices.weighted, matrices.n_dims, n_bits_, {}),
-      evidence_(work.kernels, matrices.evidence, matrices.n_dims, n_bits_, {}),
-      feedback_(work.kernels, earlier_feedback(matrices).data(), n_bits_, n_bits_,
-                {kSignOffset, n_layers(), false}),
-      feedback_blocks_(width() * kBlock),
+      ones_(width(), 1),
       along_(width()) {
   const size_t d = n_dims(), m = n_bits();
-  for (size_t i = 0; i < m; ++i)
-    for (size_t j = i / kBlock * kBlock; j < std::min(m, (i / kBlock + 1) * kBlock); ++j)
-      feedback_blocks_[i * kBlock + j % kBlock] = matrices.feedback[i * m + j];
   // The rows of D^T times W D.
   std::vector<float> columns(m * d);
   for (size_t k = 0; k < d; ++k)
@@ -216,6 +201,7 @@ AdditiveCoder::AdditiveCoder(const RowWork& work, const AdditiveMatrices& matric
   for_each_part(work, m, d, [&](size_t first, size_t n) {
     panels.multiply(work.kernels, &columns[first * d], n, &gram[first * width()]);
   });
+  start_ = std::make_unique<Cancellation>(work.kernels, matrices, gram.data(), width(), n_layers());
   flips_ = std::make_unique<FlipProblem>(gram.data(), d, m, width(), matrices.along_weight);
 }
 

@@ -6,8 +6,7 @@
 // where W tells how far queries lie from their neighbours in each direction, and v, the row itself
 // (r, plus a constant vector), is what all of them have in common.
 //
-//   start    b_i = sign(row i of evidence - feedback from b_0 ... b_(i-1)): successive cancellation
-//            with the weights that are best for Gaussian bits ("decision feedback", "Babai")
+//   start    successive cancellation: see cancellation.h
 //   search   flip the bit that lowers the error most, or raises it least; a flipped bit rests for
 //            some steps (tabu search). It ends `patience` steps after the best code that it met.
 //
@@ -21,24 +20,13 @@
 #include <memory>
 #include <vector>
 
-#include "codes/aligned.h"
+#include "encode/additive_matrices.h"
+#include "encode/cancellation.h"
 #include "encode/flip_search.h"
 #include "encode/integer_matrix.h"
 #include "encode/row_work.h"
 
 namespace bitindex {
-
-// What defines a coder: row-major matrices.
-struct AdditiveMatrices {
-  size_t n_dims, n_bits;
-  const float* center;        // (d): r = row - center
-  const float* along_center;  // (d): v = r + along_center
-  const float* decoder;       // D (d, m)
-  const float* weighted;      // W D (d, m)
-  const float* evidence;      // (d, m) for the start
-  const float* feedback;      // (m, m) for the start, zeros where the column is <= the row
-  float along_weight;
-};
 
 // Never changes, and keeps no pointer of those it is made from. To make one costs 2 d m^2
 // operations, as much as some hundred codes.
@@ -63,13 +51,13 @@ class AdditiveCoder {
   // Products with signs need a second layer where small columns would drown in what rounding the
   // large ones leaves over: from some bits for each dimension on.
   size_t n_layers() const noexcept { return n_bits_ > 3 * n_dims() ? 2 : 1; }
-  size_t most_sums() const noexcept { return std::max(decoder_.n_sums(), decoder_rows_.n_sums()); }
 
   std::vector<float> center_, along_center_;
   size_t n_bits_;
-  IntegerMatrix decoder_, decoder_rows_, weighted_, evidence_, feedback_;
-  std::vector<float> feedback_blocks_;  // (width, 16): the part of each row on the diagonal
-  std::vector<float> along_;            // D^T along_center
+  IntegerMatrix decoder_, decoder_rows_, weighted_;
+  std::vector<int8_t> ones_;  // (width)
+  std::vector<float> along_;  // D^T along_center
+  std::unique_ptr<const Cancellation> start_;
   std::unique_ptr<const FlipProblem> flips_;
 };
 

@@ -29,6 +29,7 @@ FlipProblem::FlipProblem(const float* gram, size_t n_dims, size_t n_bits, size_t
                          float along_weight)
     : n_bits_(n_bits),
       width_((n_bits + kFlipLanes - 1) / kFlipLanes * kFlipLanes),
+      tenure_(n_bits <= n_dims ? 6 : 8),
       along_weight_(along_weight),
       own_(n_bits),
       shares_(n_bits),
@@ -56,7 +57,7 @@ FlipSearch::FlipSearch(const KernelTable& kernels, const FlipProblem& problem, s
     : kernels_(kernels),
       problem_(problem),
       patience_(patience),
-      tenure_(patience > 0 ? kTenure : 1),
+      tenure_(patience > 0 ? problem.tenure() : 1),
       most_steps_(4 * problem.n_bits() + patience),
       costs_(problem.width()),
       signs_(problem.width()),

@@ -28,11 +28,13 @@ class FlipProblem {
   size_t n_bits() const noexcept { return n_bits_; }
   // n_bits, up to a multiple of the lanes of kernels.
   size_t width() const noexcept { return width_; }
+  // Steps that a flipped sign rests: more where columns of D are more alike.
+  size_t tenure() const noexcept { return tenure_; }
 
  private:
   friend class FlipSearch;
 
-  size_t n_bits_, width_;
+  size_t n_bits_, width_, tenure_;
   float unit_, along_weight_;
   std::vector<float> own_;     // the diagonal of D^T W D
   std::vector<float> shares_;  // the units of bits, as shares of unit_, that of the heaviest one
@@ -63,8 +65,6 @@ class FlipSearch {
   void pack_best(uint8_t* packed) noexcept;
 
  private:
-  static constexpr size_t kTenure = 8;  // steps that a flipped sign rests
-
   void flip(size_t bit);
   double error_now() const noexcept;
 

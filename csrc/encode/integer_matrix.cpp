@@ -19,8 +19,17 @@ float round_to_bytes(const KernelTable& kernels, const float* x, size_t n, float
 
 }  // namespace
 
-float round_row(const KernelTable& kernels, const float* x, size_t n, uint8_t* out) noexcept {
-  return round_to_bytes(kernels, x, n, 63.0f, kRowOffset, out);
+RoundedRows::RoundedRows(const KernelTable& kernels, size_t n_rows, size_t stride)
+    : kernels_(kernels), stride_(stride), bytes_(n_rows * stride), scales_(n_rows) {}
+
+void RoundedRows::round(size_t row, const float* x, size_t n) noexcept {
+  scales_[row] = round_to_bytes(kernels_, x, n, 63.0f, kRowOffset, &bytes_[row * stride_]);
+}
+
+void RoundedRows::subtract(size_t row, float* x, size_t n) const noexcept {
+  const uint8_t* bytes = &bytes_[row * stride_];
+  for (size_t k = 0; k < n; ++k)
+    x[k] -= scales_[row] * static_cast<float>(static_cast<int>(bytes[k]) - kRowOffset);
 }
 
 IntegerMatrix::IntegerMatrix(const KernelTable& kernels, const float* matrix, size_t n_rows,
@@ -58,31 +67,28 @@ void IntegerMatrix::set_column(const KernelTable& kernels, size_t column, int of
   }
 }
 
-void IntegerMatrix::multiply(const KernelTable& kernels, const uint8_t* rows, size_t n_rows,
-                             size_t stride, int32_t* sums) const noexcept {
-  kernels.multiply_int8(rows, n_rows, stride, n_quads_, quads_.data(), n_layers_ * n_panels_,
-                        panel_stride(), starts_.data(), sums);
+void IntegerMatrix::add_products(const KernelTable& kernels, const ByteRows& rows, size_t n_columns,
+                                 float* out, size_t out_stride, int32_t* sums) const noexcept {
+  kernels.multiply_int8(rows.bytes, rows.n_rows, rows.stride, n_quads_, quads_.data(),
+                        n_layers_ * n_panels_, panel_stride(), starts_.data(), sums);
+  for (size_t i = 0; i < rows.n_rows; ++i, sums += n_sums())
+    for (size_t first = 0; first < n_sums(); first += width())
+      kernels.add_scaled(sums + first, &scales_[first], rows.scales[i], n_columns,
+                         out + i * out_stride);
 }
 
-void IntegerMatrix::multiply_panel(const KernelTable& kernels, const uint8_t* rows, size_t n_rows,
-                                   size_t stride, size_t n_dims, size_t panel,
-                                   int32_t* sums) const noexcept {
-  for (size_t layer = 0; layer < n_layers_; ++layer, sums += n_rows * kWidth) {
+void IntegerMatrix::add_panel_products(const KernelTable& kernels, const ByteRows& rows,
+                                       size_t panel, size_t first, size_t last, float* out,
+                                       size_t out_stride, int32_t* sums) const noexcept {
+  for (size_t layer = 0; layer < n_layers_; ++layer) {
     const size_t place = layer * n_panels_ + panel;
-    kernels.multiply_int8(rows, n_rows, stride, n_dims / 4, &quads_[place * panel_stride()], 1,
-                          panel_stride(), &starts_[place * kWidth], sums);
+    kernels.multiply_int8(rows.bytes + first, rows.n_rows, rows.stride, (last - first) / 4,
+                          &quads_[place * panel_stride() + first * kWidth], 1, panel_stride(),
+                          &starts_[place * kWidth], sums);
+    for (size_t i = 0; i < rows.n_rows; ++i)
+      kernels.add_scaled(sums + i * kWidth, &scales_[place * kWidth], rows.scales[i], kWidth,
+                         out + i * out_stride);
   }
-}
-
-void IntegerMatrix::add_products(const KernelTable& kernels, const int32_t* sums, float factor,
-                                 size_t n_columns, float* out) const noexcept {
-  for (size_t first = 0; first < n_sums(); first += width())
-    kernels.add_scaled(sums + first, &scales_[first], factor, n_columns, out);
-}
-
-void IntegerMatrix::add_products(const KernelTable& kernels, const int32_t* sums, float factor,
-                                 size_t panel, size_t layer, float* out) const noexcept {
-  kernels.add_scaled(sums, &scales_[layer * width() + panel * kWidth], factor, kWidth, out);
 }
 
 }  // namespace bitindex

@@ -19,9 +19,32 @@ namespace bitindex {
 // Offsets of the entries of rows: of floats that were rounded, and of signs, which are 0 and 2.
 constexpr int kRowOffset = 64, kSignOffset = 1;
 
-// Rounds x / scale + kRowOffset to numbers from 1 to 127, and returns the scale. Where no x is
+// Rows to multiply, `stride` apart: row i stands for scales[i] times its bytes less their offset.
+struct ByteRows {
+  uint8_t* bytes;
+  const float* scales;
+  size_t n_rows, stride;
+};
+
+// Rows of floats x, rounded to numbers x / scale + kRowOffset from 1 to 127. Where no x of a row is
 // above 1e-30, or one is no finite number, all become kRowOffset.
-float round_row(const KernelTable& kernels, const float* x, size_t n, uint8_t* out) noexcept;
+class RoundedRows {
+ public:
+  // Room for rows of at most `stride` entries.
+  RoundedRows(const KernelTable& kernels, size_t n_rows, size_t stride);
+
+  size_t n_rows() const noexcept { return scales_.size(); }
+  void round(size_t row, const float* x, size_t n) noexcept;
+  // What rounding left over, in place of the x that were rounded.
+  void subtract(size_t row, float* x, size_t n) const noexcept;
+  ByteRows rows() noexcept { return {bytes_.data(), scales_.data(), n_rows(), stride_}; }
+
+ private:
+  const KernelTable& kernels_;
+  size_t stride_;
+  std::vector<uint8_t> bytes_;
+  std::vector<float> scales_;
+};
 
 class IntegerMatrix {
  public:
@@ -44,21 +67,15 @@ class IntegerMatrix {
   // Sums of a row: one for each layer and column.
   size_t n_sums() const noexcept { return n_layers_ * width(); }
 
-  // sums (n_rows, n_sums) of rows that lie `stride` apart, at least row_stride().
-  void multiply(const KernelTable& kernels, const uint8_t* rows, size_t n_rows, size_t stride,
-                int32_t* sums) const noexcept;
-  // The same of 16 columns and of the first `n_dims` entries of the rows, a multiple of 4: sums
-  // (n_layers, n_rows, 16). The other entries of these columns have to be zeros.
-  void multiply_panel(const KernelTable& kernels, const uint8_t* rows, size_t n_rows, size_t stride,
-                      size_t n_dims, size_t panel, int32_t* sums) const noexcept;
-
-  // Adds factor * (row * matrix), from the sums of that row, to n_columns numbers.
-  void add_products(const KernelTable& kernels, const int32_t* sums, float factor, size_t n_columns,
-                    float* out) const noexcept;
-  // The same of a row and layer of multiply_panel.
-  void add_products(const KernelTable& kernels, const int32_t* sums, float factor, size_t panel,
-                    size_t layer, float* out) const noexcept;
-  size_t n_layers() const noexcept { return n_layers_; }
+  // Adds the rows times the matrix to the first n_columns numbers of rows that lie `out_stride`
+  // apart. `sums` has room for n_sums() a row.
+  void add_products(const KernelTable& kernels, const ByteRows& rows, size_t n_columns, float* out,
+                    size_t out_stride, int32_t* sums) const noexcept;
+  // The same of the 16 columns of a panel, which have zeros but in the rows of the matrix from
+  // `first` to before `last`, multiples of 4.
+  void add_panel_products(const KernelTable& kernels, const ByteRows& rows, size_t panel,
+                          size_t first, size_t last, float* out, size_t out_stride,
+                          int32_t* sums) const noexcept;
 
  private:
   size_t panel_stride() const noexcept { return 4 * n_quads_ * kWidth; }

@@ -532,6 +532,7 @@ const KernelTable kAvx2Kernels = {
     largest_magnitude<Floats>,
     round_bytes<Floats>,
     add_scaled<Floats>,
+    weigh_left<Floats>,
     start_flips<Floats>,
     next_flip<Shorts>,
 };

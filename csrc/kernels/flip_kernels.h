@@ -14,12 +14,14 @@
 namespace bitindex {
 
 template <class Floats, size_t kRows>
-BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
-                                  const float* feedback, uint8_t* signs,
+BITINDEX_FLATTEN void decide_rows(float* evidence, size_t evidence_stride, const float* fed_back,
+                                  float stretch, const float* feedback, uint8_t* signs,
                                   size_t sign_stride) noexcept {
   Floats left[kRows];
-  unrolled<kRows>(
-      [&](size_t r) noexcept { left[r] = Floats::load(evidence + r * evidence_stride); });
+  unrolled<kRows>([&](size_t r) noexcept {
+    left[r] = Floats::load(evidence + r * evidence_stride) * Floats::set(stretch) +
+              Floats::load(fed_back + 16 * r);
+  });
   for (size_t i = 0; i < 16; ++i) {
     const Floats row = Floats::load(feedback + 16 * i);
     unrolled<kRows>([&](size_t r) noexcept {
@@ -29,21 +31,30 @@ BITINDEX_FLATTEN void decide_rows(const float* evidence, size_t evidence_stride,
       left[r] = left[r] - flip_signs(row, Floats::set(lanes[i]));
     });
   }
+  unrolled<kRows>([&](size_t r) noexcept {
+    float* row = evidence + r * evidence_stride;
+    (left[r] - Floats::load(row) * Floats::set(stretch - 1.0f)).store(row);
+  });
 }
 
 // Several rows at once: each sign of a row has to wait for the one before.
 template <class Floats>
-void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
-                  const float* feedback, uint8_t* signs, size_t sign_stride) noexcept {
+void decide_signs(float* evidence, size_t n_rows, size_t evidence_stride, const float* fed_back,
+                  float stretch, const float* feedback, uint8_t* signs,
+                  size_t sign_stride) noexcept {
   constexpr size_t kRows = 8;
   for (; n_rows >= kRows; n_rows -= kRows) {
-    decide_rows<Floats, kRows>(evidence, evidence_stride, feedback, signs, sign_stride);
+    decide_rows<Floats, kRows>(evidence, evidence_stride, fed_back, stretch, feedback, signs,
+                               sign_stride);
     evidence += kRows * evidence_stride;
+    fed_back += kRows * 16;
     signs += kRows * sign_stride;
   }
   for (; n_rows > 0; --n_rows) {
-    decide_rows<Floats, 1>(evidence, evidence_stride, feedback, signs, sign_stride);
+    decide_rows<Floats, 1>(evidence, evidence_stride, fed_back, stretch, feedback, signs,
+                           sign_stride);
     evidence += evidence_stride;
+    fed_back += 16;
     signs += sign_stride;
   }
 }

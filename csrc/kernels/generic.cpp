@@ -233,17 +233,22 @@ void multiply_int8(const uint8_t* rows, size_t n_rows, size_t row_stride, size_t
     }
 }
 
-void decide_signs(const float* evidence, size_t n_rows, size_t evidence_stride,
-                  const float* feedback, uint8_t* signs, size_t sign_stride) noexcept {
-  for (size_t r = 0; r < n_rows; ++r, evidence += evidence_stride, signs += sign_stride) {
+void decide_signs(float* evidence, size_t n_rows, size_t evidence_stride, const float* fed_back,
+                  float stretch, const float* feedback, uint8_t* signs,
+                  size_t sign_stride) noexcept {
+  for (size_t r = 0; r < n_rows; ++r) {
     float left[kLanes];
-    std::memcpy(left, evidence, sizeof left);
+    for (size_t j = 0; j < kLanes; ++j) left[j] = evidence[j] * stretch + fed_back[j];
     for (size_t i = 0; i < kLanes; ++i) {
       const int sign = sign_of(left[i]);
       signs[i] = static_cast<uint8_t>(sign + 1);
       for (size_t j = 0; j < kLanes; ++j)
         left[j] -= static_cast<float>(sign) * feedback[kLanes * i + j];
     }
+    for (size_t j = 0; j < kLanes; ++j) evidence[j] = left[j] - evidence[j] * (stretch - 1.0f);
+    evidence += evidence_stride;
+    fed_back += kLanes;
+    signs += sign_stride;
   }
 }
 
@@ -297,6 +302,7 @@ const KernelTable kGenericKernels = {
     largest_magnitude<Slices>,
     round_bytes<Slices>,
     add_scaled<Slices>,
+    weigh_left<Slices>,
     start_flips<Slices>,
     next_flip,
 };

@@ -197,11 +197,13 @@ struct KernelTable {
   void (*multiply_int8)(const uint8_t* rows, size_t n_rows, size_t row_stride, size_t n_quads,
                         const int8_t* matrix, size_t n_panels, size_t panel_stride,
                         const int32_t* starts, int32_t* sums) noexcept;
-  // Decides 16 signs of each row in turn: for i = 0, 1, ... 15, the sign is -1 where evidence[i]
-  // is negative, -0 included, else 1, and then evidence[j] -= sign * feedback[16 i + j] for j < 16.
-  // signs[i] is the sign plus 1. What is left of the evidence is not written.
-  void (*decide_signs)(const float* evidence, size_t n_rows, size_t evidence_stride,
-                       const float* feedback, uint8_t* signs, size_t sign_stride) noexcept;
+  // Decides 16 signs of each row in turn. left[j] = evidence[j] * stretch + fed_back[16 r + j] at
+  // first; for i = 0, 1, ... 15, the sign is -1 where left[i] is negative, -0 included, else 1, and
+  // then left[j] -= sign * feedback[16 i + j] for j < 16. signs[i] is the sign plus 1. At last
+  // evidence[j] = left[j] - evidence[j] * (stretch - 1).
+  void (*decide_signs)(float* evidence, size_t n_rows, size_t evidence_stride,
+                       const float* fed_back, float stretch, const float* feedback, uint8_t* signs,
+                       size_t sign_stride) noexcept;
   // The largest |x[i]|, where a NaN counts as more than infinity; 0 of no numbers.
   float (*largest_magnitude)(const float* x, size_t n) noexcept;
   // out[i] = rint(x[i] * factor) + offset, modulo 256. Products are below 2^22.
@@ -209,6 +211,10 @@ struct KernelTable {
   // out[j] += sums[j] * (factor * scales[j]), with sums[j] rounded to float.
   void (*add_scaled)(const int32_t* sums, const float* scales, float factor, size_t n,
                      float* out) noexcept;
+  // With sign the number signs[j] - 1: weighed[j] = weights[j] * (left[j] - sign), and left[j]
+  // becomes weighed[j] + noise * sign.
+  void (*weigh_left)(const uint8_t* signs, const float* weights, float noise, size_t n, float* left,
+                     float* weighed) noexcept;
   // With sign the number signs[j] - 1:
   //   costs[j] = (sign * gradient[j] + (own[j] + along_weight * along[j] * along[j])) * scales[j],
   //   pulls[j] = sign * pulls[j] * pull_scale,

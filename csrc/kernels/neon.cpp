@@ -402,6 +402,7 @@ const KernelTable kNeonKernels = {
     largest_magnitude<Floats>,
     round_bytes<Floats>,
     add_scaled<Floats>,
+    weigh_left<Floats>,
     start_flips<Floats>,
     next_flip<Shorts>,
 };

@@ -35,6 +35,17 @@ void add_scaled(const int32_t* sums, const float* scales, float factor, size_t n
 }
 
 template <class Isa>
+void weigh_left(const uint8_t* signs, const float* weights, float noise, size_t n, float* left,
+                float* weighed) noexcept {
+  for (size_t j = 0; j < n; ++j) {
+    const float sign = static_cast<float>(signs[j] - 1);
+    const float here = weights[j] * (left[j] - sign);
+    weighed[j] = here;
+    left[j] = here + noise * sign;
+  }
+}
+
+template <class Isa>
 void start_flips(const FlipTerms& terms, size_t n, int16_t* costs, int16_t* pulls,
                  int16_t* out_signs) noexcept {
   const FlipTerms t = terms;  // a copy, which nothing that is written can change

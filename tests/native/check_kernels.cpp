@@ -319,13 +319,18 @@ void check_multiply_int8(size_t n_rows, size_t n_quads, size_t n_panels) {
 
 void check_decide_signs(size_t n_rows) {
   const size_t stride = 16 + random_bits() % 5;
-  Exact<float> evidence(n_rows * stride, random_bits() % 5), feedback(256, random_bits() % 5);
-  for (size_t i = 0; i < evidence.size(); ++i) evidence[i] = random_float();
+  Exact<float> a_left(n_rows * stride, random_bits() % 5), b_left(a_left.size());
+  Exact<float> fed_back(n_rows * 16, random_bits() % 5), feedback(256, random_bits() % 5);
+  for (size_t i = 0; i < a_left.size(); ++i) a_left[i] = b_left[i] = random_float();
+  for (size_t i = 0; i < fed_back.size(); ++i) fed_back[i] = random_float();
   for (size_t i = 0; i < feedback.size(); ++i) feedback[i] = random_float();
   Exact<uint8_t> a(n_rows * 16), b(a.size());
-  tested.decide_signs(evidence.data(), n_rows, stride, feedback.data(), a.data(), 16);
-  expected.decide_signs(evidence.data(), n_rows, stride, feedback.data(), b.data(), 16);
+  tested.decide_signs(a_left.data(), n_rows, stride, fed_back.data(), 1.2f, feedback.data(),
+                      a.data(), 16);
+  expected.decide_signs(b_left.data(), n_rows, stride, fed_back.data(), 1.2f, feedback.data(),
+                        b.data(), 16);
   check(std::equal(a.data(), a.data() + a.size(), b.data()), "decide_signs", n_rows, stride, 0);
+  check(same_bits(a_left, b_left), "evidence of decide_signs", n_rows, stride, 0);
 }
 
 void check_rounding(size_t n) {
@@ -345,6 +350,18 @@ void check_rounding(size_t n) {
   tested.add_scaled(sums.data(), scales.data(), factor, n, a.data());
   expected.add_scaled(sums.data(), scales.data(), factor, n, b.data());
   check(same_bits(a, b), "add_scaled", n, 0, 0);
+}
+
+void check_weigh_left(size_t n) {
+  Exact<uint8_t> signs(n, random_bits() % 5);
+  Exact<float> weights(n, random_bits() % 5), a_left(n, 1), b_left(n), a(n), b(n);
+  for (size_t i = 0; i < n; ++i) {
+    signs[i] = random_bits() % 2 * 2;
+    weights[i] = random_float(), a_left[i] = b_left[i] = random_float();
+  }
+  tested.weigh_left(signs.data(), weights.data(), 0.3f, n, a_left.data(), a.data());
+  expected.weigh_left(signs.data(), weights.data(), 0.3f, n, b_left.data(), b.data());
+  check(same_bits(a, b) && same_bits(a_left, b_left), "weigh_left", n, 0, 0);
 }
 
 void check_start_flips(size_t n) {
@@ -425,6 +442,7 @@ int main() {
     check_multiply_int8(n_bytes % 15, n_bytes, n_bytes % 9);
     check_decide_signs(n_bytes % 37);
     check_rounding(n_bytes);
+    check_weigh_left(n_bytes);
     check_start_flips(n_bytes);
     check_next_flip(32 * (n_bytes + 1));
     check_hadamard(n_bytes);
