@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "codes/prefetch.h"
+
 namespace bitindex {
 
 class IdMap {
@@ -17,6 +19,10 @@ class IdMap {
   size_t n_rows() const noexcept { return n_rows_; }
   int64_t id(size_t row) const noexcept {
     return explicit_ ? ids_[row] : static_cast<int64_t>(row);
+  }
+  // Asks for the memory of a row's id, which will be wanted soon.
+  void prefetch(size_t row) const noexcept {
+    if (explicit_) prefetch_bytes(&ids_[row], sizeof ids_[row]);
   }
   // Whether ids are row numbers.
   bool are_row_numbers() const noexcept { return !explicit_; }
