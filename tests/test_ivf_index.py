@@ -117,6 +117,26 @@ def test_threads_cuts_and_instruction_sets(codes, queries, use_isa):
         assert_same_answers(answer, answers[0])
 
 
+@pytest.mark.parametrize("n_bits", [13, 70, 192, 512, 4099])
+def test_queries_that_share_lists_find_what_they_find_alone(use_isa, n_bits):
+    rng = np.random.default_rng(12)
+    codes = clustered(rng, 3000, n_bits, n_clusters=8)
+    index = bi.IVFIndex(n_bits, n_lists=12, nprobe=3)
+    index.add(codes[:2500], rng.permutation(3000)[:2500])
+    index.add(codes[2500:])  # rows behind the lists
+    index.update(index.ids[:100], codes[100:200])
+    queries = clustered(rng, 60, n_bits, n_clusters=8)
+    for isa in _core.supported_isas():
+        use_isa(isa)
+        for options in ({}, {"filter": range(0, 3000, 3)}):
+            alone = [index.search(query, 20, **options) for query in queries]
+            expected = [np.concatenate(parts) for parts in zip(*alone, strict=True)]
+            assert_same_answers(index.search(queries, 20, **options), expected)
+        within = [index.range_search(query, n_bits // 3)[2] for query in queries]
+        found = index.range_search(queries, n_bits // 3)[2]
+        np.testing.assert_array_equal(found, np.concatenate(within))
+
+
 def test_ties_go_to_the_smaller_id_though_rows_stand_in_lists():
     rng = np.random.default_rng(5)
     codes = rng.integers(0, 4, (6000, 1), dtype=np.uint8) << 6

@@ -73,6 +73,27 @@ def test_counts(kernels):
                 np.testing.assert_array_equal(got, expected, err_msg=f"{n_bytes=} {n_rows=}")
 
 
+def test_count_words(kernels):
+    rng = np.random.default_rng(5)
+    for n_bytes in [*LENGTHS[1:], 512]:
+        for n_rows in (0, 1, 8, 9, 40, 71):
+            query = at_offset(rng.integers(0, 256, n_bytes, dtype=np.uint8), n_rows % 3)
+            for rows in contents(rng, n_rows, n_bytes):
+                np.testing.assert_array_equal(
+                    kernels.count_words(query, at_offset(rows, n_bytes % 8 + 1)),
+                    reference.popcount(query ^ rows),
+                    err_msg=f"{n_bytes=} {n_rows=}",
+                )
+
+
+def test_first_least(kernels):
+    rng = np.random.default_rng(6)
+    for n in [*range(1, 200), 1000]:
+        for largest in (1, 5, 2**31):
+            numbers = at_offset(rng.integers(0, largest, n, dtype=np.uint32), n % 4)
+            assert kernels.first_least(numbers) == np.argmin(numbers), f"{n=}"
+
+
 def largest_entries(rng, n_bytes, largest_byte, largest_two_bytes):
     """For each nibble; two bytes share what they may have in any proportion."""
     n_pairs = (n_bytes + 1) // 2

@@ -50,9 +50,9 @@ class IVFIndex(PackedIndex):
     all lists; those that are too far away to hold a result (Hamming) cost nothing.
 
     Memory: rows as in :class:`FlatIndex`, in the order of lists, so with ids of 8 bytes and up to
-    16 on top; the code of each centroid, 20 bytes more a list. Rows that were added or changed
-    since rows were last put in order, at most a sixteenth and some thousands, take up to 50 bytes
-    more each. While rows are put in order they are in memory twice.
+    16 on top; the code of each centroid twice, 20 bytes more a list. Rows that were added or
+    changed since rows were last put in order, at most a sixteenth and some thousands, take up to 50
+    bytes more each. While rows are put in order they are in memory twice.
     Time: to add n rows takes n times the comparison with all centroids; rows are moved once for
     every sixteenth that is added, and lists are learned again at each four-fold growth, which
     together doubles it at most.

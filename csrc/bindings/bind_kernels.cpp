@@ -8,6 +8,7 @@
 #include "codes/aligned.h"
 #include "kernels/dispatch.h"
 #include "scan/slice_plan.h"
+#include "scan/word_blocks.h"
 
 namespace bitindex {
 namespace {
@@ -34,6 +35,21 @@ class Kernels {
     (table_.*kFunction)(query.data(), rows.data(), size_of(counts), size_of(query),
                         counts.mutable_data());
     return counts;
+  }
+
+  Counts count_words(const Bytes& query, const Bytes& rows) const {
+    const size_t n_rows = rows_of(rows, size_of(query), "rows");
+    if (size_of(query) > WordBlocks::kMostBytes)
+      throw std::invalid_argument("codes must have at most 512 bytes");
+    WordBlocks blocks(size_of(query));
+    blocks.take(rows.data(), n_rows);
+    std::vector<uint32_t> counts(blocks.n_blocks() * kWordRows);
+    blocks.count(table_, query.data(), 0, blocks.n_blocks(), counts.data());
+    return Counts(static_cast<py::ssize_t>(n_rows), counts.data());
+  }
+
+  size_t first_least(const Counts& numbers) const {
+    return table_.first_least(numbers.data(), size_of(numbers));
   }
 
   // The largest uint32 stands for sums below `least` that were not written.
@@ -255,6 +271,8 @@ void bind_kernels(py::module_& module) {
       .def("popcount_rows", &Kernels::popcount_rows, rows)
       .def("xor_count_rows", &Kernels::count_rows<&KernelTable::xor_count_rows>, query, rows)
       .def("and_count_rows", &Kernels::count_rows<&KernelTable::and_count_rows>, query, rows)
+      .def("count_words", &Kernels::count_words, query, rows)
+      .def("first_least", &Kernels::first_least, py::arg("numbers").noconvert())
       .def("table_sums", &Kernels::table_sums, rows, py::arg("table").noconvert(),
            py::arg("largest_byte"), py::arg("largest_two_bytes"), py::arg("least") = 0)
       .def("rows_within", &Kernels::rows_within, py::arg("queries").noconvert(), rows,

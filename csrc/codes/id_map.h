@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codes/column.h"
+#include "codes/prefetch.h"
 
 namespace bitindex {
 
@@ -21,6 +22,10 @@ class IdMap {
   size_t n_rows() const noexcept { return n_rows_; }
   int64_t id(size_t row) const noexcept {
     return explicit_ ? ids()[row] : static_cast<int64_t>(row);
+  }
+  // Asks for the memory of a row's id, which will be wanted soon.
+  void prefetch(size_t row) const noexcept {
+    if (explicit_) prefetch_bytes(ids() + row, sizeof(int64_t));
   }
   // Whether ids are row numbers.
   bool are_row_numbers() const noexcept { return !explicit_; }

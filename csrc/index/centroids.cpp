@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "codes/random.h"
+#include "scan/bit_tally.h"
 #include "scan/rank_rows.h"
 #include "scan/thread_pool.h"
 
@@ -32,11 +33,6 @@ double doubt_in(size_t round) {
   return kMostDoubt * (1.0 - static_cast<double>(round) / static_cast<double>(kUnsureRounds));
 }
 
-bool counts_common_bits(const Index& index, const KernelTable& kernels) {
-  const auto score = index.metric().score(kernels, index.layout().codes(), nullptr, 0, nullptr);
-  return score->bit_counts() != nullptr && score->bit_counts()->common;
-}
-
 // How often a bit must be set to be among the most frequent ones, as many as n codes have on
 // average.
 uint32_t least_frequent(std::vector<uint32_t> counts, size_t n) {
@@ -52,9 +48,10 @@ Centroids::Centroids(const Index& index, const KernelTable& kernels, const RowSt
     : layout_(index.layout()),
       metric_(index.metric()),
       kernels_(kernels),
-      counts_common_bits_(counts_common_bits(index, kernels)),
+      bit_score_(metric_.score(kernels, layout_.codes(), nullptr, 0, nullptr)),
       widths_(widths_without_vectors(rows)),
-      store_(widths_) {}
+      store_(widths_),
+      blocks_(layout_.n_bytes()) {}
 
 void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms) {
   std::vector<float> row_terms;
@@ -66,6 +63,7 @@ void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms) 
   store.write(store.prepare_add(n, nullptr), n, nullptr,
               {codes, row_terms.data(), terms.scales.data(), terms.offsets.data(), nullptr});
   store_ = std::move(store);
+  if (ranks_by_tally(*bit_score_, layout_.n_bytes())) blocks_.take(codes, n);
 }
 
 std::vector<uint8_t> Centroids::codes() const {
@@ -81,6 +79,12 @@ CentroidTerms Centroids::terms() const {
   return {numbers(kScales), numbers(kOffsets)};
 }
 
+CandidateLists Centroids::rank(const Score& score, size_t n_queries, size_t n, size_t n_threads,
+                               Cancel& cancel) const {
+  const RowFilter all(store_, {});
+  return rank_rows({store_, kernels_, all, n_threads, cancel}, blocks_, score, n_queries, n);
+}
+
 std::vector<Candidate> Centroids::nearest(const uint8_t* codes, size_t n, Cancel& cancel) const {
   const RowFilter all(store_, {});
   const Scan scan = {store_, kernels_, all, default_threads(), cancel};
@@ -90,7 +94,8 @@ std::vector<Candidate> Centroids::nearest(const uint8_t* codes, size_t n, Cancel
     const size_t here = std::min(kCodesAtOnce, n - first);
     const auto score = metric_.score(kernels_, layout_.codes(), codes + first * layout_.n_bytes(),
                                      here, store_.column(kRowTerms).floats());
-    for (const auto& list : rank_rows(scan, *score, here, 1)) found.push_back(list.front());
+    const std::vector<Candidate> nearest = nearest_rows(scan, blocks_, *score, here);
+    found.insert(found.end(), nearest.begin(), nearest.end());
   }
   return found;
 }
@@ -138,6 +143,11 @@ size_t Centroids::move_to_majorities(const uint8_t* codes, const RowOrder& membe
   return n_moved;
 }
 
+bool Centroids::counts_common_bits() const {
+  const BitCounts* bits = bit_score_->bit_counts();
+  return bits != nullptr && bits->common;
+}
+
 void Centroids::write_majority(const uint8_t* codes, const uint32_t* rows, size_t n, double doubt,
                                uint8_t* out) const {
   const size_t n_bytes = layout_.n_bytes();
@@ -148,13 +158,14 @@ void Centroids::write_majority(const uint8_t* codes, const uint32_t* rows, size_
       for (size_t bit = 0; bit < 8; ++bit) counts[8 * byte + bit] += code[byte] >> bit & 1u;
   }
   std::memset(out, 0, n_bytes);
-  const uint32_t frequent = counts_common_bits_ ? least_frequent(counts, n) : 0;
+  const bool common = counts_common_bits();
+  const uint32_t frequent = common ? least_frequent(counts, n) : 0;
   const uint8_t* first = codes + rows[0] * n_bytes;
   uint64_t random = 0;
   for (size_t bit = 0; bit < counts.size(); ++bit) {
     const double least = (0.5 + doubt * (next_fraction(random) - 0.5)) * static_cast<double>(n);
     bool is_set = static_cast<double>(counts[bit]) > least;
-    if (counts_common_bits_)
+    if (common)
       is_set = counts[bit] >= frequent;
     else if (static_cast<double>(counts[bit]) == least)
       is_set = (first[bit / 8] >> (bit % 8) & 1) != 0;

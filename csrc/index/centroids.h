@@ -4,10 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "codes/row_groups.h"
 #include "index/index.h"
+#include "scan/word_blocks.h"
 
 namespace bitindex {
 
@@ -25,6 +27,7 @@ class Centroids {
   size_t size() const noexcept { return store_.n_rows(); }
   // Centroids as rows, so that any score of queries against rows serves for lists.
   const RowStore& store() const noexcept { return store_; }
+  size_t memory_bytes() const noexcept { return store_.memory_bytes() + blocks_.memory_bytes(); }
   std::vector<uint8_t> codes() const;
   CentroidTerms terms() const;
 
@@ -33,6 +36,9 @@ class Centroids {
   // terms: one number for each centroid where the index keeps them.
   void set(const uint8_t* codes, size_t n, const CentroidTerms& terms);
 
+  // For each query of the score its n nearest centroids, nearest first.
+  CandidateLists rank(const Score& score, size_t n_queries, size_t n, size_t n_threads,
+                      Cancel& cancel) const;
   // The nearest centroid of each code, by the metric of the index: its number and the distance.
   // Ties go to the smaller number.
   std::vector<Candidate> nearest(const uint8_t* codes, size_t n, Cancel& cancel) const;
@@ -43,6 +49,7 @@ class Centroids {
   // sparse codes would have hardly any.
   void write_majority(const uint8_t* codes, const uint32_t* rows, size_t n, double doubt,
                       uint8_t* out) const;
+  bool counts_common_bits() const;
   size_t move_to_majorities(const uint8_t* codes, const RowOrder& members, double doubt,
                             std::vector<uint8_t>& centroids, Cancel& cancel) const;
   void fill_empty(const uint8_t* codes, const RowOrder& members,
@@ -51,9 +58,10 @@ class Centroids {
   const IndexLayout& layout_;
   const Metric& metric_;
   const KernelTable& kernels_;
-  bool counts_common_bits_;
+  std::unique_ptr<Score> bit_score_;  // of no queries: says what of bits counts
   std::vector<size_t> widths_;
   RowStore store_;
+  WordBlocks blocks_;  // the codes once more, where they serve to rank centroids
 };
 
 }  // namespace bitindex

@@ -4,7 +4,6 @@
 #include <new>
 
 #include "scan/group_scan.h"
-#include "scan/rank_rows.h"
 
 namespace bitindex {
 namespace {
@@ -34,7 +33,7 @@ size_t IVFIndex::n_probes() const {
 
 size_t IVFIndex::structure_bytes() const {
   const size_t n_bytes = groups_.memory_bytes() + radii_.capacity() * sizeof(float);
-  return centroids_ == nullptr ? n_bytes : n_bytes + centroids_->store().memory_bytes();
+  return centroids_ == nullptr ? n_bytes : n_bytes + centroids_->memory_bytes();
 }
 
 bool IVFIndex::wants_lists() const noexcept {
@@ -54,9 +53,7 @@ size_t IVFIndex::probes_for(size_t effort, bool by_floats) const noexcept {
 ListChoice IVFIndex::list_choice(const Scan& scan, const QueryBatch& queries) const {
   const std::shared_ptr<Score> score = queries.score(centroids_->store());
   return {scan, groups_, [this, score, &scan, n_queries = queries.n](size_t n) {
-            const RowFilter all(centroids_->store(), {});
-            return rank_rows({centroids_->store(), scan.kernels, all, scan.n_threads, scan.cancel},
-                             *score, n_queries, n);
+            return centroids_->rank(*score, n_queries, n, scan.n_threads, scan.cancel);
           }};
 }
 

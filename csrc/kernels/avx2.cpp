@@ -19,8 +19,10 @@ BITINDEX_BEGIN_TARGET("avx2,bmi,popcnt,f16c")
 #include "integer_kernels.h"
 #include "matrix_kernels.h"
 #include "plain_kernels.h"
+#include "read_ahead.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
+#include "word_kernels.h"
 
 namespace bitindex {
 namespace {
@@ -69,15 +71,6 @@ void count_short_codes(const uint8_t* query, const uint8_t* rows, size_t n_rows,
     if (whole < n_bytes) count += count_bits(Op::apply(query_tail, load_tail(rows, n_bytes)));
     counts[i] = count;
   }
-}
-
-// The CPU reads ahead within a page only, and not far enough while it also counts. Addresses are
-// numbers here because they may lie behind the rows, where reading ahead does no harm.
-void read_ahead(const uint8_t* rows, size_t n_bytes) noexcept {
-  constexpr size_t kDistance = 2048, kLine = 64;
-  const auto from = reinterpret_cast<uintptr_t>(rows) + kDistance;
-  for (size_t i = 0; i < n_bytes; i += kLine)
-    _mm_prefetch(reinterpret_cast<const char*>(from + i), _MM_HINT_T0);
 }
 
 // The bits of each 8 bytes.
@@ -325,6 +318,26 @@ struct Slices {
   }
 };
 
+struct Words {
+  static constexpr size_t kBlocksAtOnce = 2;
+  __m256i low_u64x4, high_u64x4;
+
+  static Words zero() noexcept { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static __m256i broadcast(const uint8_t* word) noexcept {
+    return _mm256_set1_epi64x(static_cast<int64_t>(load64(word)));
+  }
+  void add(__m256i query, const uint8_t* words) noexcept {
+    low_u64x4 = _mm256_add_epi64(low_u64x4, count_bits_u64x4(_mm256_xor_si256(query, load(words))));
+    high_u64x4 =
+        _mm256_add_epi64(high_u64x4, count_bits_u64x4(_mm256_xor_si256(query, load(words + 32))));
+  }
+  void store(uint32_t* sums) const noexcept {
+    const __m256i order = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+    bitindex::store(sums,
+                    _mm256_permutevar8x32_epi32(interleave_u32x8(low_u64x4, high_u64x4), order));
+  }
+};
+
 struct Floats {
   static constexpr size_t kTileRows = 6, kTileVectors = 1, kRadix = 4;
   __m256 low, high;
@@ -521,6 +534,8 @@ const KernelTable kAvx2Kernels = {
     8 * Slices::kBytes,
     slice_bits<Slices>,
     count_slices<Slices>,
+    count_words<Words>,
+    first_least<Floats>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

@@ -30,8 +30,10 @@ BITINDEX_BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopc
 #include "integer_kernels.h"
 #include "matrix_kernels.h"
 #include "plain_kernels.h"
+#include "read_ahead.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
+#include "word_kernels.h"
 
 namespace bitindex {
 namespace {
@@ -102,6 +104,7 @@ void count_packed(const uint8_t* query, const uint8_t* rows, size_t n_rows,
   };
   size_t i = 0;
   for (; i + 8 <= n_rows; i += 8, rows += 8 * kBytes) {
+    read_ahead(rows, 8 * kBytes);
     __m512i sum_u64x8 = count_u64x8(rows);
     if (kBytes == 16) {
       sum_u64x8 = add_lanes_u64(sum_u64x8, count_u64x8(rows + 64));
@@ -256,6 +259,25 @@ struct Slices {
   }
 };
 
+struct Words {
+  static constexpr size_t kBlocksAtOnce = 4;
+  __m512i sums_u64x8;
+
+  static Words zero() noexcept { return {_mm512_setzero_si512()}; }
+  static __m512i broadcast(const uint8_t* word) noexcept {
+    int64_t bits;
+    std::memcpy(&bits, word, sizeof bits);
+    return _mm512_set1_epi64(bits);
+  }
+  void add(__m512i query, const uint8_t* words) noexcept {
+    const __m512i differing = _mm512_xor_si512(query, load(words));
+    sums_u64x8 = _mm512_add_epi64(sums_u64x8, _mm512_popcnt_epi64(differing));
+  }
+  void store(uint32_t* sums) const noexcept {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), _mm512_cvtepi64_epi32(sums_u64x8));
+  }
+};
+
 struct Floats {
   static constexpr size_t kTileRows = 4, kTileVectors = 6, kRadix = 16;
   __m512 x;
@@ -392,6 +414,8 @@ const KernelTable kAvx512Kernels = {
     8 * Slices::kBytes,
     slice_bits<Slices>,
     count_slices<Slices>,
+    count_words<Words>,
+    first_least<Floats>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

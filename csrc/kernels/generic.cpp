@@ -8,6 +8,7 @@
 #include "kernel_table.h"
 #include "plain_kernels.h"
 #include "slice_kernels.h"
+#include "word_kernels.h"
 
 namespace bitindex {
 namespace {
@@ -129,6 +130,19 @@ struct Slices {
       columns[column] = load64(bytes);
     }
   }
+};
+
+struct Words {
+  static constexpr size_t kBlocksAtOnce = 1;
+  uint32_t sums[kWordRows];
+
+  static Words zero() noexcept { return {}; }
+  static uint64_t broadcast(const uint8_t* word) noexcept { return load64(word); }
+  void add(uint64_t query, const uint8_t* words) noexcept {
+    for (size_t r = 0; r < kWordRows; ++r)
+      sums[r] += count_bits(query ^ load64(words + r * kWordBytes));
+  }
+  void store(uint32_t* out) const noexcept { std::memcpy(out, sums, sizeof sums); }
 };
 
 float load_float(const float* x, size_t i) noexcept { return x[i]; }
@@ -291,6 +305,8 @@ const KernelTable kGenericKernels = {
     8 * Slices::kBytes,
     slice_bits<Slices>,
     count_slices<Slices>,
+    count_words<Words>,
+    first_least<Slices>,
     select_rows,
     {dot<float>, dot<uint16_t>, dot<int8_t>},
     {squared_l2<float>, squared_l2<uint16_t>, squared_l2<int8_t>},

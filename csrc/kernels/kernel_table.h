@@ -126,6 +126,10 @@ struct LargestSums {
   uint32_t two_bytes;
 };
 
+// Blocks of rows whose words lie side by side: see count_words.
+constexpr size_t kWordBytes = 8;
+constexpr size_t kWordRows = 8;
+
 struct KernelTable {
   const char* name;
 
@@ -162,6 +166,14 @@ struct KernelTable {
   void (*count_slices)(const uint8_t* blocks, size_t n_blocks, size_t n_bytes,
                        const SliceProgram& program, const SliceTest* tests,
                        uint32_t* const* positions, size_t* n_found) noexcept;
+
+  // The number of bits that differ between the query and each row of some blocks. A block holds the
+  // first 8 bytes of 8 rows, then the next 8 bytes of them, and so on, in n_words such words, each
+  // 64-byte aligned. The query has as many words, fewer than 2^10.
+  void (*count_words)(const uint8_t* query, const uint8_t* blocks, size_t n_blocks, size_t n_words,
+                      uint32_t* counts) noexcept;
+  // The position of the first of the smallest of n numbers below 2^31, n >= 1.
+  size_t (*first_least)(const uint32_t* numbers, size_t n) noexcept;
 
   // Writes the positions of the rows that pass the test, ascending; returns how many.
   // positions has room for n + 16 entries.

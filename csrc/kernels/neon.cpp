@@ -17,6 +17,7 @@
 #include "remainders.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
+#include "word_kernels.h"
 
 namespace bitindex {
 namespace {
@@ -174,6 +175,28 @@ struct Slices {
   static void transpose_tile(const uint8_t* rows, size_t stride, Vector* columns) noexcept {
     for (size_t r = 0; r < 16; ++r) columns[r] = vld1q_u8(rows + r * stride);
     transpose_16x16(columns);
+  }
+};
+
+struct Words {
+  static constexpr size_t kBlocksAtOnce = 4;
+  uint16x8_t sums_u16x8;
+
+  static Words zero() noexcept { return {vdupq_n_u16(0)}; }
+  static uint8x16_t broadcast(const uint8_t* word) noexcept {
+    return vreinterpretq_u8_u64(vdupq_n_u64(load64(word)));
+  }
+  void add(uint8x16_t query, const uint8_t* words) noexcept {
+    const auto count_2_rows = [&](size_t i) noexcept {
+      return vcntq_u8(veorq_u8(query, vld1q_u8(words + 16 * i)));
+    };
+    const uint8x16_t first = vpaddq_u8(count_2_rows(0), count_2_rows(1));
+    const uint8x16_t second = vpaddq_u8(count_2_rows(2), count_2_rows(3));
+    sums_u16x8 = vpadalq_u8(sums_u16x8, vpaddq_u8(first, second));
+  }
+  void store(uint32_t* sums) const noexcept {
+    vst1q_u32(sums, vmovl_u16(vget_low_u16(sums_u16x8)));
+    vst1q_u32(sums + 4, vmovl_high_u16(sums_u16x8));
   }
 };
 
@@ -391,6 +414,8 @@ const KernelTable kNeonKernels = {
     8 * Slices::kBytes,
     slice_bits<Slices>,
     count_slices<Slices>,
+    count_words<Words>,
+    first_least<Floats>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

@@ -7,6 +7,25 @@
 namespace bitindex {
 
 template <class Isa>
+size_t first_least(const uint32_t* numbers, size_t n) noexcept {
+  constexpr size_t kBlock = 64;
+  int32_t least = INT32_MAX;
+  size_t block = 0;
+  for (size_t first = 0; first < n; first += kBlock) {
+    const size_t last = n - first < kBlock ? n : first + kBlock;
+    int32_t here = INT32_MAX;
+    for (size_t i = first; i < last; ++i) {
+      const int32_t number = static_cast<int32_t>(numbers[i]);
+      here = number < here ? number : here;
+    }
+    block = here < least ? first : block;
+    least = here < least ? here : least;
+  }
+  while (numbers[block] != static_cast<uint32_t>(least)) ++block;
+  return block;
+}
+
+template <class Isa>
 float largest_magnitude(const float* x, size_t n) noexcept {
   int32_t largest = 0;  // of floats without their sign, which are in the order of their bits
   for (size_t i = 0; i < n; ++i) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "scan/word_blocks.h"
 #include "tables/score.h"
 
 namespace bitindex {
@@ -12,10 +13,9 @@ namespace bitindex {
 // Whether a row is nearer than another exactly where fewer of its bits differ, in codes that are
 // short enough for a tally.
 inline bool ranks_by_tally(const Score& score, size_t n_bytes) {
-  constexpr size_t kMostBytes = 512;
   const BitCounts* bits = score.bit_counts();
   return bits != nullptr && !bits->common && score.scales() == nullptr &&
-         score.offsets() == nullptr && n_bytes <= kMostBytes;
+         score.offsets() == nullptr && n_bytes <= WordBlocks::kMostBytes;
 }
 
 class BitTally {

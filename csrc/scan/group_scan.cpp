@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "codes/prefetch.h"
 #include "scan/group_visits.h"
 #include "scan/thread_pool.h"
 #include "scan/tile.h"
@@ -191,44 +192,53 @@ class NearestOfBatch {
           visit.begin(k_, nearer_first_, limits_[q], similarity(q, group));
         },
         [&](size_t q, FirstVisit& visit) { add(q, visit.take()); });
-    select_all();
+    cut_all();
   }
   void look_at_others(GroupVisits& visits) {
     run_visits(
         scan_, plan_, groups_, visits, LaterVisit(),
         [&](size_t q, size_t group, LaterVisit& visit) {
+          prefetch_bytes(&found_[q], sizeof(Found));  // for what the visit finds
           visit.begin(limits_[q], similarity(q, group));
         },
         [&](size_t q, LaterVisit& visit) { add(q, visit.candidates()); });
-    select_all();
   }
 
+  // For one query after the other.
   std::vector<Candidate> take(size_t q) {
-    nearer_first_.sort(found_[q].candidates);
-    return std::move(found_[q].candidates);
+    expect(q + kQueriesAhead);
+    std::vector<Candidate> nearest = std::move(found_[q].candidates);
+    nearer_first_.select(nearest, k_);
+    if (nearest.size() > k_) nearest.resize(k_);
+    nearer_first_.sort(nearest);
+    return nearest;
   }
 
  private:
+  static constexpr size_t kQueriesAhead = 4;  // so long does it take until memory has come
+
   std::optional<float> similarity(size_t q, size_t group) const {
     if (similarities_ == nullptr) return std::nullopt;
     return similarities_[q * groups_.n_groups() + group];
   }
   void add(size_t q, const std::vector<Candidate>& more) {
     if (more.empty()) return;
-    const std::lock_guard<std::mutex> lock(found_[q].mutex);
+    std::unique_lock<std::mutex> lock(found_[q].mutex, std::defer_lock);
+    if (scan_.n_threads > 1) lock.lock();  // which takes longer than what it guards
     found_[q].append(more);
-    if (found_[q].candidates.size() >= 2 * k_) select(q);
+    if (found_[q].candidates.size() >= 2 * k_) cut(q);
   }
-  void select_all() {
+  void cut_all() {
     for (size_t q = 0; q < plan_.n_queries(); ++q)
-      if (found_[q].candidates.size() >= k_) select(q);
+      if (found_[q].candidates.size() >= k_) cut(q);
   }
-  // Keeps the k nearest, of at least as many.
-  void select(size_t q) {
-    std::vector<Candidate>& all = found_[q].candidates;
-    nearer_first_.select(all, k_);
-    all.resize(k_);
-    limits_[q].publish(std::max_element(all.begin(), all.end())->key(), SharedLimit::kNoRange);
+  void expect(size_t q) const {
+    if (q >= plan_.n_queries()) return;
+    for (const Candidate& candidate : found_[q].candidates) nearer_first_.expect(candidate.row());
+  }
+  // Of at least k.
+  void cut(size_t q) {
+    limits_[q].publish(nearer_first_.cut(found_[q].candidates, k_), SharedLimit::kNoRange);
   }
 
   const Scan& scan_;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <memory>
 
 #include "scan/bit_tally.h"
 #include "scan/thread_pool.h"
@@ -10,36 +10,48 @@
 namespace bitindex {
 namespace {
 
-constexpr size_t kMostRows = size_t{1} << 16;
-constexpr size_t kQueriesPerTask = 32;
+constexpr size_t kMostRows = size_t{1} << 16;  // of more the scan counts slices in less time
+// Queries that share what is read of the rows, a first-level cache full of them at a time.
+constexpr size_t kQueriesTogether = 8;
+constexpr size_t kTogetherPerTask = 4;
+constexpr size_t kTileBytes = size_t{16} << 10;
+constexpr size_t kSampleShare = 8;
 
 class BitRanker {
  public:
-  BitRanker(const Scan& scan, const Score& score)
-      : scan_(scan),
+  // For at most n_together queries at a time.
+  BitRanker(const Scan& scan, const WordBlocks& blocks, const Score& score, size_t n_together)
+      : kernels_(scan.kernels),
+        blocks_(blocks),
         score_(score),
-        n_rows_(scan.store.n_rows()),
-        n_bytes_(scan.store.column(0).width()),
-        counts_(n_rows_),
+        n_rows_(blocks.n_rows()),
+        stride_(blocks.n_blocks() * kWordRows),
+        counts_(new uint32_t[n_together * stride_]),
         positions_(n_rows_ + 16),
-        tally_(n_bytes_) {}
+        tally_(scan.store.column(0).width()) {}
 
-  std::vector<Candidate> nearest(size_t q, size_t k) {
-    scan_.kernels.xor_count_rows(score_.bit_counts()->query(q), scan_.store.column(0).data(),
-                                 n_rows_, n_bytes_, counts_.data());
-    if (k == 1) {
-      const size_t row = first_of_nearest();
-      return {{score_.key(q, counts_[row], row), static_cast<uint32_t>(row)}};
-    }
-    // A sample tells nearly as well where to cut, and is tallied sooner.
+  // Counts for n queries from `first` on.
+  void count(size_t first, size_t n) {
+    first_query_ = first;
+    const size_t step = std::max<size_t>(1, kTileBytes / blocks_.block_bytes());
+    for (size_t block = 0; block < blocks_.n_blocks(); block += step)
+      for (size_t i = 0; i < n; ++i)
+        blocks_.count(kernels_, score_.bit_counts()->query(first + i), block,
+                      std::min(step, blocks_.n_blocks() - block), counts_of(i) + block * kWordRows);
+  }
+  // The nearest row of the i-th of them.
+  Candidate nearest(size_t i) { return candidate(i, kernels_.first_least(counts_of(i), n_rows_)); }
+  // Its k nearest rows.
+  std::vector<Candidate> nearest(size_t i, size_t k) {
+    // A sample tells nearly always where to cut, and is tallied sooner.
     const double share = static_cast<double>(k) / kSampleShare;
-    const auto rank = static_cast<size_t>(share + 4.0 * std::sqrt(share) + 4.0);
-    size_t n = select(tally_.bits_within(counts_.data(), n_rows_, rank, kSampleShare));
-    if (n < k) n = select(tally_.bits_within(counts_.data(), n_rows_, k));
+    const auto rank = static_cast<size_t>(share + 3.0 * std::sqrt(share) + 2.0);
+    size_t n =
+        select(i, tally_.bits_within(counts_of(i), n_rows_, std::min(k, rank), kSampleShare));
+    if (n < k) n = select(i, tally_.bits_within(counts_of(i), n_rows_, k));
     std::vector<Candidate> found;
     found.reserve(n);
-    for (size_t i = 0; i < n; ++i)
-      found.emplace_back(score_.key(q, counts_[positions_[i]], positions_[i]), positions_[i]);
+    for (size_t j = 0; j < n; ++j) found.push_back(candidate(i, positions_[j]));
     const auto kth = found.begin() + static_cast<std::ptrdiff_t>(std::min(k, n));
     std::nth_element(found.begin(), kth, found.end());
     found.erase(kth, found.end());
@@ -48,54 +60,72 @@ class BitRanker {
   }
 
  private:
-  static constexpr size_t kSampleShare = 8;
-
-  // One pass for the block it is in, whose inner loop compilers vectorise.
-  size_t first_of_nearest() const {
-    constexpr size_t kBlock = 64;
-    int32_t least = std::numeric_limits<int32_t>::max();
-    size_t block = 0;
-    for (size_t first = 0; first < n_rows_; first += kBlock) {
-      const size_t last = std::min(n_rows_, first + kBlock);
-      int32_t here = least;
-      for (size_t i = first; i < last; ++i) here = std::min(here, static_cast<int32_t>(counts_[i]));
-      if (here < least) block = first;
-      least = here;
-    }
-    while (counts_[block] != static_cast<uint32_t>(least)) ++block;
-    return block;
+  uint32_t* counts_of(size_t i) { return counts_.get() + i * stride_; }
+  Candidate candidate(size_t i, size_t row) {
+    return {score_.key(first_query_ + i, counts_of(i)[row], row), static_cast<uint32_t>(row)};
   }
-  size_t select(size_t bits) {
+  size_t select(size_t i, size_t bits) {
     const RowTest test = {1.0f, 0.0f, 0.0f, static_cast<float>(bits), nullptr, nullptr};
-    return scan_.kernels.select_rows(counts_.data(), n_rows_, test, positions_.data());
+    return kernels_.select_rows(counts_of(i), n_rows_, test, positions_.data());
   }
 
-  const Scan& scan_;
+  const KernelTable& kernels_;
+  const WordBlocks& blocks_;
   const Score& score_;
   size_t n_rows_;
-  size_t n_bytes_;
-  std::vector<uint32_t> counts_;
+  size_t stride_;
+  size_t first_query_ = 0;
+  std::unique_ptr<uint32_t[]> counts_;  // not set to zero, which would take a tenth of the time
   std::vector<uint32_t> positions_;
   BitTally tally_;
 };
 
+bool suits(const Scan& scan, const WordBlocks& blocks, const Score& score) {
+  return blocks.n_rows() == scan.store.n_rows() && blocks.n_rows() <= kMostRows &&
+         ranks_by_tally(score, scan.store.column(0).width()) && scan.filter.allows_all() &&
+         scan.store.ids().ascending();
+}
+
+// Calls use(ranker, query, i) for all queries, of which the ranker has counted the i-th.
+template <class Use>
+void for_each_query(const Scan& scan, const WordBlocks& blocks, const Score& score,
+                    size_t n_queries, const Use& use) {
+  constexpr size_t kPerTask = kQueriesTogether * kTogetherPerTask;
+  run_tasks((n_queries + kPerTask - 1) / kPerTask, scan.n_threads, scan.cancel, [&](size_t task) {
+    BitRanker ranker(scan, blocks, score, std::min(kQueriesTogether, n_queries));
+    const size_t last = std::min(n_queries, (task + 1) * kPerTask);
+    for (size_t first = task * kPerTask; first < last; first += kQueriesTogether) {
+      const size_t n = std::min(kQueriesTogether, last - first);
+      ranker.count(first, n);
+      for (size_t i = 0; i < n; ++i) use(ranker, first + i, i);
+    }
+  });
+}
+
 }  // namespace
 
-CandidateLists rank_rows(const Scan& scan, const Score& score, size_t n_queries, size_t k) {
+CandidateLists rank_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
+                         size_t n_queries, size_t k) {
   k = std::min(k, scan.store.n_rows());
-  const bool suits = ranks_by_tally(score, scan.store.column(0).width()) &&
-                     scan.filter.allows_all() && scan.store.n_rows() <= kMostRows &&
-                     scan.store.ids().ascending();
-  if (!suits || k == 0) return scan_nearest(scan, score, n_queries, k);
+  if (!suits(scan, blocks, score) || k == 0) return scan_nearest(scan, score, n_queries, k);
   CandidateLists lists(n_queries);
-  run_tasks((n_queries + kQueriesPerTask - 1) / kQueriesPerTask, scan.n_threads, scan.cancel,
-            [&](size_t task) {
-              BitRanker ranker(scan, score);
-              const size_t last = std::min(n_queries, (task + 1) * kQueriesPerTask);
-              for (size_t q = task * kQueriesPerTask; q < last; ++q)
-                lists[q] = ranker.nearest(q, k);
-            });
+  for_each_query(scan, blocks, score, n_queries,
+                 [&](BitRanker& ranker, size_t q, size_t i) { lists[q] = ranker.nearest(i, k); });
   return lists;
+}
+
+std::vector<Candidate> nearest_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
+                                    size_t n_queries) {
+  std::vector<Candidate> nearest(n_queries);
+  if (suits(scan, blocks, score)) {
+    for_each_query(scan, blocks, score, n_queries,
+                   [&](BitRanker& ranker, size_t q, size_t i) { nearest[q] = ranker.nearest(i); });
+  } else {
+    const CandidateLists lists = scan_nearest(scan, score, n_queries, 1);
+    std::transform(lists.begin(), lists.end(), nearest.begin(),
+                   [](const std::vector<Candidate>& list) { return list.front(); });
+  }
+  return nearest;
 }
 
 }  // namespace bitindex

@@ -3,10 +3,16 @@
 #pragma once
 
 #include "scan/scan.h"
+#include "scan/word_blocks.h"
 
 namespace bitindex {
 
-// As scan_nearest; quicker where rows are few and more than one in some hundred is wanted.
-CandidateLists rank_rows(const Scan& scan, const Score& score, size_t n_queries, size_t k);
+// As scan_nearest; quicker where `blocks` holds the rows of the scan and rows that are nearer
+// differ in fewer bits.
+CandidateLists rank_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
+                         size_t n_queries, size_t k);
+// The nearest row of each query; there must be one.
+std::vector<Candidate> nearest_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
+                                    size_t n_queries);
 
 }  // namespace bitindex

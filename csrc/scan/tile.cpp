@@ -37,6 +37,7 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
       block_rows_(1),
       capacity_(std::clamp(kTileBytes / n_bytes_, kMinTileRows, kMaxTileRows)),
       min_sliced_rows_(std::numeric_limits<size_t>::max()),
+      words_(n_bytes_),
       tally_(n_bytes_),
       has_tally_(plan.method() != Method::kTables && ranks_by_tally(score_, n_bytes_)) {
   size_t block_bytes = 0;
@@ -58,7 +59,7 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
                    capacity_);
   }
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
-  sums_.resize(capacity_);
+  sums_.resize(capacity_ + kWordRows);
   const size_t n_together = plan.method() == Method::kSlices ? SliceGroup::kMaxQueries : 1;
   for (size_t i = 0; i < n_together; ++i) positions_[i].resize(capacity_ + 16);
   if (scan.by_size != nullptr || scan.folded != nullptr) reaches_.resize(plan.n_queries());
@@ -114,6 +115,7 @@ void Tile::gather(const uint32_t* rows) {
 }
 
 void Tile::prepare() {
+  words_.clear();
   if (plan_.method() != Method::kRows && score_.bounds_sums() && offsets_ != nullptr)
     least_offset_ = *std::min_element(offsets_, offsets_ + n_);
   if (scan_.by_size != nullptr)
@@ -138,6 +140,9 @@ size_t Tile::min_allowed_share() const noexcept {
 
 void Tile::sum_rows(size_t q, float limit) {
   const size_t query = plan_.number_in_score(q);
+  if (words_.n_rows() > 0)
+    return words_.count(scan_.kernels, score_.bit_counts()->query(query), 0, words_.n_blocks(),
+                        sums_.data());
   if (plan_.method() != Method::kTables) return count_bits(query, codes_, n_, sums_.data());
   const int32_t bound = score_.bounds_sums() ? score_.sum_bound(query, limit, least_offset_) : 0;
   scan_.kernels.table_sums(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,

@@ -11,6 +11,7 @@
 #include "scan/bit_tally.h"
 #include "scan/fold_filter.h"
 #include "scan/query_plan.h"
+#include "scan/word_blocks.h"
 
 namespace bitindex {
 
@@ -36,10 +37,14 @@ class Tile {
   // query queries[i] of the batch.
   template <class Collector>
   void collect_each(const uint32_t* queries, size_t n_queries, Collector* collectors) {
+    if (has_tally_ && n_queries >= kMinSharing) words_.take(codes_, n_);
     for (size_t i = 0; i < n_queries; ++i) collect_sums(queries[i], collectors[i]);
   }
 
  private:
+  // Arranging words takes as long as it spares so many queries.
+  static constexpr size_t kMinSharing = 5;
+
   void make_room_to_gather();
   void gather(const uint32_t* rows);
   void prepare();
@@ -108,6 +113,7 @@ class Tile {
   std::vector<float> gathered_scales_;
   std::vector<float> gathered_offsets_;
   AlignedBytes blocks_;
+  WordBlocks words_;  // the loaded rows, where enough queries share them; else none
   std::vector<uint32_t> sums_;
   BitTally tally_;
   bool has_tally_;

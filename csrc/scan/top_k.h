@@ -21,6 +21,32 @@ class NearerFirst {
 
   bool by_row() const noexcept { return by_row_; }
 
+  // Asks for what tells this row from others with the same key, before it is selected or sorted.
+  void expect(uint32_t row) const noexcept {
+    if (!by_row_) ids_.prefetch(row);
+  }
+
+  // Drops all but the k nearest, of at least k >= 1, and returns the key of the k-th. Some that tie
+  // with it may stay: ids, which tell them apart, are far away in memory, and most of them will be
+  // dropped for their keys.
+  float cut(std::vector<Candidate>& candidates, size_t k) const {
+    const auto kth = candidates.begin() + static_cast<std::ptrdiff_t>(k - 1);
+    std::nth_element(candidates.begin(), kth, candidates.end());
+    const Candidate last = *kth;
+    auto end = kth + 1;
+    if (!by_row_) {
+      end = std::partition(end, candidates.end(),
+                           [&](const Candidate& c) { return c.same_key(last); });
+      const auto n_kept = static_cast<size_t>(end - candidates.begin());
+      if (n_kept > k + k / 2) {
+        select(candidates, k);
+        end = candidates.begin() + static_cast<std::ptrdiff_t>(k);
+      }
+    }
+    candidates.erase(end, candidates.end());
+    return last.key();
+  }
+
   // Puts the k nearest first, in no order, where there are more.
   void select(std::vector<Candidate>& candidates, size_t k) const {
     if (candidates.size() <= k) return;
@@ -89,9 +115,7 @@ class TopK {
 
   void select() {
     if (k_ == 0) return candidates_.clear();
-    nearer_first_.select(candidates_, k_);
-    candidates_.resize(k_);
-    const float key = std::max_element(candidates_.begin(), candidates_.end())->key();
+    const float key = nearer_first_.cut(candidates_, k_);
     const float infinity = std::numeric_limits<float>::infinity();
     limit_ = ties_by_row_ ? std::nextafter(key, -infinity) : key;
     shared_->publish(key, range_);

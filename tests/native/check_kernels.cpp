@@ -111,6 +111,24 @@ void check_counts(size_t n_rows, size_t n_bytes, Content content) {
   check(a.same(b), "and_count_rows", n_rows, n_bytes, offset);
 }
 
+void check_words(size_t n_blocks, size_t n_words, Content content) {
+  constexpr size_t kRows = bitindex::kWordRows, kBytes = bitindex::kWordBytes;
+  Exact<uint8_t> blocks(n_blocks * n_words * kRows * kBytes), query(n_words * kBytes, 3);
+  fill(blocks, content);
+  fill(query, content == kZeros ? kOnes : kRandom);
+  Counts a(n_blocks * kRows), b(n_blocks * kRows);
+  tested.count_words(query.data(), blocks.data(), n_blocks, n_words, a.data());
+  expected.count_words(query.data(), blocks.data(), n_blocks, n_words, b.data());
+  check(a.same(b), "count_words", n_blocks, n_words, content);
+}
+
+void check_first_least(size_t n) {
+  Exact<uint32_t> numbers(n, 1);
+  for (size_t i = 0; i < n; ++i) numbers[i] = random_bits() % 9;
+  const size_t first = tested.first_least(numbers.data(), n);
+  check(first == expected.first_least(numbers.data(), n), "first_least", n, first, 0);
+}
+
 struct Free {
   void operator()(void* p) const { std::free(p); }
 };
@@ -437,6 +455,9 @@ int main() {
     if (n_bytes > 0)
       for (int content = 0; content < kContents; ++content)
         check_slices(n_bytes * 37 % 700, n_bytes, static_cast<Content>(content));
+    for (int content = 0; content < kContents; ++content)
+      check_words(n_bytes % 11, n_bytes % 13, static_cast<Content>(content));
+    check_first_least(n_bytes + 1);
     check_all_vectors(n_bytes);
     check_multiply(n_bytes % 15, n_bytes, n_bytes % 9);
     check_multiply_int8(n_bytes % 15, n_bytes, n_bytes % 9);
@@ -460,6 +481,7 @@ int main() {
     check_counts(9, n_bytes, kOnes);
     check_table_sums(9, n_bytes, kRandom);
     check_table_sums(9, n_bytes, kOnes);
+    check_words(5, n_bytes / 8 - 1, kZeros);
     check_slices(9, n_bytes, kRandom);
     check_slices(9, n_bytes, kOnes);
   }
