@@ -193,6 +193,8 @@ class Index {
  private:
   QueryBatch metric_queries(const uint8_t* queries, size_t n_queries, size_t effort) const;
   std::vector<const void*> column_values(const NewRows& rows, std::vector<float>& row_terms) const;
+  using PrepareWrite = RowsWritten (RowStore::*)(size_t n, const int64_t* ids);
+  void write(const NewRows& rows, PrepareWrite prepare, bool (*poll)());
   void write_rows(const NewRows& rows, const RowsWritten& written,
                   const std::vector<const void*>& values);
   // Returns what `look` returns, called with the lock held for reading, where ids can be found.

@@ -20,26 +20,21 @@ void Index::write_rows(const NewRows& rows, const RowsWritten& written,
   store_.write(written, rows.n, rows.ids, values);
 }
 
-void Index::add(const NewRows& rows, bool (*poll)()) {
+void Index::write(const NewRows& rows, PrepareWrite prepare, bool (*poll)()) {
   check_padding(rows.codes, rows.n, "codes");
   std::vector<float> row_terms;
   const auto values = column_values(rows, row_terms);
   Cancel cancel(poll);
   const auto lock = lock_.write();
-  const RowsWritten written = store_.prepare_add(rows.n, rows.ids);
+  const RowsWritten written = (store_.*prepare)(rows.n, rows.ids);
   write_rows(rows, written, values);
   rows_written(rows, written, cancel);
 }
 
+void Index::add(const NewRows& rows, bool (*poll)()) { write(rows, &RowStore::prepare_add, poll); }
+
 void Index::update(const NewRows& rows, bool (*poll)()) {
-  check_padding(rows.codes, rows.n, "codes");
-  std::vector<float> row_terms;
-  const auto values = column_values(rows, row_terms);
-  Cancel cancel(poll);
-  const auto lock = lock_.write();
-  const RowsWritten written = store_.prepare_update(rows.n, rows.ids);
-  write_rows(rows, written, values);
-  rows_written(rows, written, cancel);
+  write(rows, &RowStore::prepare_update, poll);
 }
 
 void Index::take(const NewRows& rows, const std::vector<Index*>& others, bool (*poll)()) {
