@@ -94,6 +94,29 @@ def test_first_least(kernels):
             assert kernels.first_least(numbers) == np.argmin(numbers), f"{n=}"
 
 
+def test_rank_bound(kernels):
+    rng = np.random.default_rng(7)
+    lanes = 64
+    for n in [*range(1, 200, 3), 1000]:
+        for largest in (1, 2, 5, 255, 256, 257, 2**30 - 1):
+            counts = at_offset(rng.integers(0, largest, n, dtype=np.uint32, endpoint=True), n % 4)
+            least = sorted(counts[lane::lanes].min() for lane in range(min(n, lanes)))
+            for rank in {1, len(least) // 3 + 1, len(least)}:
+                bound = kernels.rank_bound(counts, rank, largest)
+                assert bound == least[rank - 1], f"{n=} {largest=} {rank=}"
+
+
+def test_select_at_most(kernels):
+    rng = np.random.default_rng(8)
+    for n in [*range(100), 1000]:
+        for largest in (1, 40, 2**31 - 2):
+            counts = at_offset(rng.integers(0, largest, n, dtype=np.uint32, endpoint=True), n % 4)
+            for most in {0, largest // 7, largest}:
+                np.testing.assert_array_equal(
+                    kernels.select_at_most(counts, most), np.flatnonzero(counts <= most)
+                )
+
+
 def largest_entries(rng, n_bytes, largest_byte, largest_two_bytes):
     """For each nibble; two bytes share what they may have in any proportion."""
     n_pairs = (n_bytes + 1) // 2

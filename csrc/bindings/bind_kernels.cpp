@@ -52,6 +52,17 @@ class Kernels {
     return table_.first_least(numbers.data(), size_of(numbers));
   }
 
+  uint32_t rank_bound(const Counts& counts, size_t rank, uint32_t most) const {
+    return table_.rank_bound(counts.data(), size_of(counts), rank, most);
+  }
+
+  Counts select_at_most(const Counts& counts, uint32_t most) const {
+    std::vector<uint32_t> positions(size_of(counts) + 16);
+    const size_t found =
+        table_.select_at_most(counts.data(), size_of(counts), most, positions.data());
+    return Counts(static_cast<py::ssize_t>(found), positions.data());
+  }
+
   // The largest uint32 stands for sums below `least` that were not written.
   Counts table_sums(const Bytes& rows, const Bytes& table, uint32_t largest_byte,
                     uint32_t largest_two_bytes, uint32_t least) const {
@@ -273,6 +284,10 @@ void bind_kernels(py::module_& module) {
       .def("and_count_rows", &Kernels::count_rows<&KernelTable::and_count_rows>, query, rows)
       .def("count_words", &Kernels::count_words, query, rows)
       .def("first_least", &Kernels::first_least, py::arg("numbers").noconvert())
+      .def("rank_bound", &Kernels::rank_bound, py::arg("counts").noconvert(), py::arg("rank"),
+           py::arg("most"))
+      .def("select_at_most", &Kernels::select_at_most, py::arg("counts").noconvert(),
+           py::arg("most"))
       .def("table_sums", &Kernels::table_sums, rows, py::arg("table").noconvert(),
            py::arg("largest_byte"), py::arg("largest_two_bytes"), py::arg("least") = 0)
       .def("rows_within", &Kernels::rows_within, py::arg("queries").noconvert(), rows,

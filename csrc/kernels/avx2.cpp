@@ -20,6 +20,7 @@ BITINDEX_BEGIN_TARGET("avx2,bmi,popcnt,f16c")
 #include "matrix_kernels.h"
 #include "plain_kernels.h"
 #include "read_ahead.h"
+#include "select_kernels.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
 #include "word_kernels.h"
@@ -429,6 +430,30 @@ size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
   return found;
 }
 
+struct Counts {
+  __m256i low, high;
+
+  static Counts set(uint32_t x) noexcept {
+    const __m256i all = _mm256_set1_epi32(static_cast<int>(x));
+    return {all, all};
+  }
+  static Counts load(const uint32_t* x) noexcept {
+    return {bitindex::load(x), bitindex::load(x + 8)};
+  }
+};
+
+Counts smaller(Counts a, Counts b) noexcept {
+  return {_mm256_min_epi32(a.low, b.low), _mm256_min_epi32(a.high, b.high)};
+}
+Mask below(Counts a, Counts b) noexcept {
+  return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(b.low, a.low)),
+          _mm256_castsi256_ps(_mm256_cmpgt_epi32(b.high, a.high))};
+}
+size_t n_set(Mask mask) noexcept {
+  return static_cast<size_t>(_mm_popcnt_u32(
+      static_cast<uint32_t>(_mm256_movemask_ps(mask.low) << 8 | _mm256_movemask_ps(mask.high))));
+}
+
 struct Shorts {
   __m256i low_i16x16, high_i16x16;
 
@@ -536,6 +561,8 @@ const KernelTable kAvx2Kernels = {
     count_slices<Slices>,
     count_words<Words>,
     first_least<Floats>,
+    rank_bound<Counts>,
+    select_at_most<Counts>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

@@ -31,6 +31,7 @@ BITINDEX_BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vpopc
 #include "matrix_kernels.h"
 #include "plain_kernels.h"
 #include "read_ahead.h"
+#include "select_kernels.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
 #include "word_kernels.h"
@@ -345,6 +346,19 @@ size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
   return static_cast<size_t>(_mm_popcnt_u32(mask.rows));
 }
 
+struct Counts {
+  __m512i x_u32x16;
+
+  static Counts set(uint32_t x) noexcept { return {_mm512_set1_epi32(static_cast<int>(x))}; }
+  static Counts load(const uint32_t* x) noexcept { return {bitindex::load(x)}; }
+};
+
+Counts smaller(Counts a, Counts b) noexcept { return {_mm512_min_epi32(a.x_u32x16, b.x_u32x16)}; }
+Mask below(Counts a, Counts b) noexcept {
+  return {_mm512_cmpgt_epi32_mask(b.x_u32x16, a.x_u32x16)};
+}
+size_t n_set(Mask mask) noexcept { return static_cast<size_t>(_mm_popcnt_u32(mask.rows)); }
+
 struct Shorts {
   __m512i x_i16x32;
 
@@ -416,6 +430,8 @@ const KernelTable kAvx512Kernels = {
     count_slices<Slices>,
     count_words<Words>,
     first_least<Floats>,
+    rank_bound<Counts>,
+    select_at_most<Counts>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

@@ -2,6 +2,7 @@
 // Method  bits: 64 at a time, counted by the classic tree of masked adds; tables: byte look-ups.
 // Source  Warren, Hacker's Delight, 2nd ed., section 5-1.
 // This table is the reference that the others must match bit for bit.
+#include <algorithm>
 #include <cstring>
 
 #include "float16.h"
@@ -88,17 +89,39 @@ void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const ui
   }
 }
 
-size_t select_rows(const uint32_t* sums, size_t n, const RowTest& test,
-                   uint32_t* positions) noexcept {
+template <class Passes>
+size_t select_positions(size_t n, const Passes& passes, uint32_t* positions) noexcept {
   size_t found = 0;
   for (size_t i = 0; i < n; ++i) {
+    positions[found] = static_cast<uint32_t>(i);
+    found += passes(i);
+  }
+  return found;
+}
+
+size_t select_rows(const uint32_t* sums, size_t n, const RowTest& test,
+                   uint32_t* positions) noexcept {
+  const auto passes = [&](size_t i) noexcept {
     float value = test.alpha * static_cast<float>(static_cast<int32_t>(sums[i])) + test.gamma;
     if (test.scale != nullptr) value *= test.scale[i];
     if (test.offset != nullptr) value += test.beta * test.offset[i];
-    positions[found] = static_cast<uint32_t>(i);
-    found += value <= test.limit;
-  }
-  return found;
+    return value <= test.limit;
+  };
+  return select_positions(n, passes, positions);
+}
+
+size_t select_at_most(const uint32_t* counts, size_t n, uint32_t most,
+                      uint32_t* positions) noexcept {
+  return select_positions(n, [&](size_t i) noexcept { return counts[i] <= most; }, positions);
+}
+
+uint32_t rank_bound(const uint32_t* counts, size_t n, size_t rank, uint32_t) noexcept {
+  uint32_t least[kBoundLanes];
+  std::fill(least, least + kBoundLanes, UINT32_MAX);
+  for (size_t i = 0; i < n; ++i)
+    least[i % kBoundLanes] = std::min(least[i % kBoundLanes], counts[i]);
+  std::nth_element(least, least + rank - 1, least + kBoundLanes);
+  return least[rank - 1];
 }
 
 struct Slices {
@@ -307,6 +330,8 @@ const KernelTable kGenericKernels = {
     count_slices<Slices>,
     count_words<Words>,
     first_least<Slices>,
+    rank_bound,
+    select_at_most,
     select_rows,
     {dot<float>, dot<uint16_t>, dot<int8_t>},
     {squared_l2<float>, squared_l2<uint16_t>, squared_l2<int8_t>},

@@ -130,6 +130,9 @@ struct LargestSums {
 constexpr size_t kWordBytes = 8;
 constexpr size_t kWordRows = 8;
 
+// As many ranks rank_bound can tell.
+constexpr size_t kBoundLanes = 64;
+
 struct KernelTable {
   const char* name;
 
@@ -174,6 +177,14 @@ struct KernelTable {
                       uint32_t* counts) noexcept;
   // The position of the first of the smallest of n numbers below 2^31, n >= 1.
   size_t (*first_least)(const uint32_t* numbers, size_t n) noexcept;
+  // A number that at least `rank` of n counts do not exceed, and few others: with the counts dealt
+  // out to kBoundLanes lanes, the rank-th least of the least ones of the lanes. Counts are at most
+  // `most` < 2^30, and 1 <= rank <= min(n, kBoundLanes).
+  uint32_t (*rank_bound)(const uint32_t* counts, size_t n, size_t rank, uint32_t most) noexcept;
+  // Writes the positions of the counts that are at most `most`, ascending; returns how many. All
+  // are below 2^31 - 1. positions has room for n + 16 entries.
+  size_t (*select_at_most)(const uint32_t* counts, size_t n, uint32_t most,
+                           uint32_t* positions) noexcept;
 
   // Writes the positions of the rows that pass the test, ascending; returns how many.
   // positions has room for n + 16 entries.

@@ -15,6 +15,7 @@
 #include "matrix_kernels.h"
 #include "plain_kernels.h"
 #include "remainders.h"
+#include "select_kernels.h"
 #include "slice_kernels.h"
 #include "vector_kernels.h"
 #include "word_kernels.h"
@@ -318,6 +319,33 @@ size_t append(Mask mask, size_t first, uint32_t* positions) noexcept {
   return found;
 }
 
+struct Counts {
+  uint32x4_t lanes[4];
+
+  static Counts set(uint32_t x) noexcept {
+    const uint32x4_t all = vdupq_n_u32(x);
+    return {{all, all, all, all}};
+  }
+  static Counts load(const uint32_t* x) noexcept {
+    return {{vld1q_u32(x), vld1q_u32(x + 4), vld1q_u32(x + 8), vld1q_u32(x + 12)}};
+  }
+};
+
+Counts smaller(Counts a, Counts b) noexcept {
+  for (size_t j = 0; j < 4; ++j) a.lanes[j] = vminq_u32(a.lanes[j], b.lanes[j]);
+  return a;
+}
+Mask below(Counts a, Counts b) noexcept {
+  Mask mask;
+  for (size_t j = 0; j < 4; ++j) mask.lanes[j] = vcltq_u32(a.lanes[j], b.lanes[j]);
+  return mask;
+}
+size_t n_set(Mask mask) noexcept {
+  uint32x4_t n = vshrq_n_u32(mask.lanes[0], 31);
+  for (size_t j = 1; j < 4; ++j) n = vaddq_u32(n, vshrq_n_u32(mask.lanes[j], 31));
+  return vaddvq_u32(n);
+}
+
 struct Shorts {
   int16x8_t lanes[4];
 
@@ -416,6 +444,8 @@ const KernelTable kNeonKernels = {
     count_slices<Slices>,
     count_words<Words>,
     first_least<Floats>,
+    rank_bound<Counts>,
+    select_at_most<Counts>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

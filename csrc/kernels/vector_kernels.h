@@ -134,44 +134,6 @@ void table_sums(const uint8_t* blocks, size_t n_blocks, size_t n_bytes, const ui
   sum(blocks, n_blocks, n_bytes, table, 2 * (65535 / most), least, sums, passed);
 }
 
-template <class Floats, bool kScale, bool kOffset>
-size_t select_passing(const uint32_t* sums, size_t n, const RowTest& test,
-                      uint32_t* positions) noexcept {
-  const Floats alpha = Floats::set(test.alpha), gamma = Floats::set(test.gamma);
-  const Floats beta = Floats::set(test.beta), limit = Floats::set(test.limit);
-  const auto passing = [&](size_t i) noexcept {
-    Floats value = alpha * Floats::from_ints(sums + i) + gamma;
-    if (kScale) value = value * Floats::load(test.scale + i);
-    if (kOffset) value = value + beta * Floats::load(test.offset + i);
-    return at_most(value, limit);
-  };
-  size_t found = 0, i = 0;
-  for (; i + 32 <= n; i += 32) {
-    const auto first = passing(i), second = passing(i + 16);
-    if (!any(first, second)) continue;
-    found += append(first, i, positions + found);
-    found += append(second, i + 16, positions + found);
-  }
-  for (; i < n; ++i) {
-    float value = test.alpha * static_cast<float>(static_cast<int32_t>(sums[i])) + test.gamma;
-    if (kScale) value *= test.scale[i];
-    if (kOffset) value += test.beta * test.offset[i];
-    positions[found] = static_cast<uint32_t>(i);
-    found += value <= test.limit;
-  }
-  return found;
-}
-
-template <class Floats>
-size_t select_rows(const uint32_t* sums, size_t n, const RowTest& test,
-                   uint32_t* positions) noexcept {
-  if (test.scale != nullptr)
-    return test.offset != nullptr ? select_passing<Floats, true, true>(sums, n, test, positions)
-                                  : select_passing<Floats, true, false>(sums, n, test, positions);
-  return test.offset != nullptr ? select_passing<Floats, false, true>(sums, n, test, positions)
-                                : select_passing<Floats, false, false>(sums, n, test, positions);
-}
-
 // Calls add(query, x) for 16 dimensions after the other; the last are filled up with zeros.
 template <class Floats, class T, class Add>
 void for_each_16(const float* query, const T* x, size_t d, Add add) noexcept {

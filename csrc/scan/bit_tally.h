@@ -20,16 +20,25 @@ inline bool ranks_by_tally(const Score& score, size_t n_bytes) {
 
 class BitTally {
  public:
+  // The bound of more ranks has many more within it, and a tally tells of fewer ones later.
+  static constexpr size_t kMostBoundRank = kBoundLanes * 3 / 4;
+
   explicit BitTally(size_t n_bytes) : n_at_(8 * n_bytes + 1) {}
+
+  // A number of bits that `rank` of the counts keep to, and few others, of at least `rank`.
+  uint32_t bound(const KernelTable& kernels, const uint32_t* counts, size_t n_rows, size_t rank) {
+    if (rank > kMostBoundRank) return bits_within(counts, n_rows, rank);
+    return kernels.rank_bound(counts, n_rows, rank, static_cast<uint32_t>(n_at_.size() - 1));
+  }
 
   // The least number of bits that `rank` of the counts keep to, among those of every so many rows;
   // the largest number there is where they are fewer.
-  size_t bits_within(const uint32_t* counts, size_t n_rows, size_t rank, size_t every = 1) {
+  uint32_t bits_within(const uint32_t* counts, size_t n_rows, size_t rank, size_t every = 1) {
     n_at_.assign(n_at_.size(), 0);
     for (size_t i = 0; i < n_rows; i += every) ++n_at_[counts[i]];
     size_t bits = 0;
     for (size_t n = n_at_[0]; n < rank && bits + 1 < n_at_.size();) n += n_at_[++bits];
-    return bits;
+    return static_cast<uint32_t>(bits);
   }
 
  private:

@@ -19,38 +19,54 @@ namespace {
 constexpr size_t kMinTaskBytes = size_t{1} << 19;
 constexpr size_t kTasksPerThread = 8;  // evens out threads of unequal speed
 
+// So many bytes are read in the time that a visit takes longer which has no limit yet.
+constexpr size_t bytes_of_limit(size_t k) { return 4000 + 400 * k; }
+
 // Looks at the rows of one visit after the other for their queries.
 class Visitor {
  public:
   Visitor(const Scan& scan, const QueryPlan& plan, const RowGroups& groups)
       : scan_(scan), groups_(groups), tile_(scan, plan) {}
 
+  // `next`: the visit after this one, or null.
   template <class Collector>
-  void visit(const GroupVisit& visit, Collector* collectors) {
+  void visit(const GroupVisit& visit, const GroupVisit* next, Collector* collectors) {
     const size_t skipped = visit.part * GroupVisits::kPartRows;
     groups_.for_each_range(visit.group, scan_.store.n_rows(), [&](size_t row, size_t last) {
       row += skipped;
       last = std::min(last, row + GroupVisits::kPartRows);
       while (row < last && !scan_.cancel.stopped() && tile_.load(row, last))
-        tile_.collect_each(visit.queries, visit.n_queries, collectors);
+        tile_.collect_each(visit.queries, visit.n_queries, collectors,
+                           row < last ? rows_from(row, last) : rows_of(next));
     });
     if (visit.part > 0) return;
     const std::vector<uint32_t>& loose = groups_.loose(visit.group);
-    const uint32_t* next = loose.data();
-    while (!scan_.cancel.stopped() && tile_.load_listed(next, loose.data() + loose.size()))
-      tile_.collect_each(visit.queries, visit.n_queries, collectors);
+    const uint32_t* listed = loose.data();
+    while (!scan_.cancel.stopped() && tile_.load_listed(listed, loose.data() + loose.size()))
+      tile_.collect_each(visit.queries, visit.n_queries, collectors, {});
   }
 
  private:
+  Upcoming rows_from(size_t row, size_t last) const {
+    if (!scan_.filter.allows_all()) return {};
+    const Column& codes = scan_.store.column(0);
+    return {codes.row(row), std::min(last - row, tile_.capacity()) * codes.width()};
+  }
+  Upcoming rows_of(const GroupVisit* visit) const {
+    if (visit == nullptr || visit->group == groups_.unplaced()) return {};
+    const size_t first = groups_.starts()[visit->group] + visit->part * GroupVisits::kPartRows;
+    return rows_from(first, groups_.starts()[visit->group + 1]);
+  }
+
   const Scan& scan_;
   const RowGroups& groups_;
   Tile tile_;
 };
 
-bool is_empty(const RowGroups& groups, size_t group, size_t n_rows) {
-  bool empty = groups.loose(group).empty();
-  groups.for_each_range(group, n_rows, [&](size_t, size_t) { empty = false; });
-  return empty;
+size_t count_rows(const RowGroups& groups, size_t group, size_t n_rows) {
+  size_t n = groups.loose(group).size();
+  groups.for_each_range(group, n_rows, [&](size_t first, size_t last) { n += last - first; });
+  return n;
 }
 
 // Ends of tasks of about the same work, as positions in `visits`.
@@ -58,9 +74,7 @@ std::vector<size_t> cut_tasks(const Scan& scan, const RowGroups& groups,
                               const std::vector<GroupVisit>& visits) {
   const size_t n_bytes = scan.store.column(0).width();
   const auto work_of = [&](const GroupVisit& visit) {
-    size_t n_rows = groups.loose(visit.group).size();
-    groups.for_each_range(visit.group, scan.store.n_rows(),
-                          [&](size_t first, size_t last) { n_rows += last - first; });
+    const size_t n_rows = count_rows(groups, visit.group, scan.store.n_rows());
     return std::min(n_rows, GroupVisits::kPartRows) * n_bytes * visit.n_queries;
   };
   size_t total = 0;
@@ -95,7 +109,7 @@ void run_visits(const Scan& scan, const QueryPlan& plan, const RowGroups& groups
       const GroupVisit& visit = visits[i];
       for (size_t j = 0; j < visit.n_queries; ++j)
         begin(visit.queries[j], visit.group, collectors[j]);
-      visitor.visit(visit, collectors.data());
+      visitor.visit(visit, i + 1 < ends[task] ? &visits[i + 1] : nullptr, collectors.data());
       for (size_t j = 0; j < visit.n_queries; ++j) end(visit.queries[j], collectors[j]);
     }
   });
@@ -116,6 +130,7 @@ class FirstVisit {
   }
   size_t wanted() const noexcept { return nearest_->wanted(); }
   float limit() noexcept { return before(similarity_, nearest_->limit()); }
+  void narrow(float key) noexcept { nearest_->narrow(key - similarity_.value_or(0.0f)); }
   void push(float key, uint32_t row) { nearest_->push(key - similarity_.value_or(0.0f), row); }
   std::vector<Candidate> take() { return nearest_->take(); }
 
@@ -124,16 +139,20 @@ class FirstVisit {
   std::optional<float> similarity_;
 };
 
-// The rows of a group that may be among the nearest, given what was found in others: few, so that
-// selecting can wait.
+// The rows of a group that may be among the nearest, given what is known of others: few, so that
+// selecting can wait. `wanted`: k where the group may be nearer than those, else 0.
 class LaterVisit {
  public:
-  void begin(const SharedLimit& shared, std::optional<float> similarity) noexcept {
+  void begin(size_t wanted, SharedLimit& shared, std::optional<float> similarity) noexcept {
+    wanted_ = wanted;
     shared_ = &shared;
     similarity_ = similarity;
     candidates_.clear();
   }
-  size_t wanted() const noexcept { return 0; }
+  size_t wanted() const noexcept { return wanted_; }
+  void narrow(float key) noexcept {
+    shared_->publish(key - similarity_.value_or(0.0f), SharedLimit::kNoRange);
+  }
   float limit() noexcept {
     limit_ = shared_->limit(SharedLimit::kNoRange, false);
     return before(similarity_, limit_);
@@ -145,7 +164,8 @@ class LaterVisit {
   const std::vector<Candidate>& candidates() const noexcept { return candidates_; }
 
  private:
-  const SharedLimit* shared_ = nullptr;
+  size_t wanted_ = 0;
+  SharedLimit* shared_ = nullptr;
   std::optional<float> similarity_;
   float limit_ = 0.0f;
   std::vector<Candidate> candidates_;
@@ -194,12 +214,14 @@ class NearestOfBatch {
         [&](size_t q, FirstVisit& visit) { add(q, visit.take()); });
     cut_all();
   }
-  void look_at_others(GroupVisits& visits) {
+  // Looks at other groups, or at all of them.
+  void look_at_rest(GroupVisits& visits, bool is_all) {
+    const size_t wanted = is_all ? k_ : 0;
     run_visits(
         scan_, plan_, groups_, visits, LaterVisit(),
         [&](size_t q, size_t group, LaterVisit& visit) {
           prefetch_bytes(&found_[q], sizeof(Found));  // for what the visit finds
-          visit.begin(limits_[q], similarity(q, group));
+          visit.begin(wanted, limits_[q], similarity(q, group));
         },
         [&](size_t q, LaterVisit& visit) { add(q, visit.candidates()); });
   }
@@ -215,6 +237,7 @@ class NearestOfBatch {
   }
 
  private:
+  static constexpr size_t kMinCapacity = 32;
   static constexpr size_t kQueriesAhead = 4;  // so long does it take until memory has come
 
   std::optional<float> similarity(size_t q, size_t group) const {
@@ -226,7 +249,7 @@ class NearestOfBatch {
     std::unique_lock<std::mutex> lock(found_[q].mutex, std::defer_lock);
     if (scan_.n_threads > 1) lock.lock();  // which takes longer than what it guards
     found_[q].append(more);
-    if (found_[q].candidates.size() >= 2 * k_) cut(q);
+    if (found_[q].candidates.size() >= std::max(2 * k_, kMinCapacity)) cut(q);
   }
   void cut_all() {
     for (size_t q = 0; q < plan_.n_queries(); ++q)
@@ -251,6 +274,25 @@ class NearestOfBatch {
   std::unique_ptr<Found[]> found_;
 };
 
+// Whether to look at all groups of a query in the order of memory, not at its first one before the
+// others. A group that is the first one for some queries and another one for others is then read
+// once, but visits come without a limit, which costs as much time as it takes to read some bytes.
+bool is_better_at_once(const Scan& scan, const QueryPlan& plan, const RowGroups& groups,
+                       const std::vector<uint32_t>* chosen, size_t k) {
+  if (!plan.ranks_by_bits()) return false;
+  std::vector<bool> is_first(groups.n_groups());
+  for (size_t q = 0; q < plan.n_queries(); ++q)
+    if (!chosen[q].empty()) is_first[chosen[q].front()] = true;
+  size_t n_rows_again = 0, n_others = 0;
+  for (size_t q = 0; q < plan.n_queries(); ++q)
+    for (size_t i = 1; i < chosen[q].size(); ++i, ++n_others) {
+      if (!is_first[chosen[q][i]]) continue;
+      is_first[chosen[q][i]] = false;
+      n_rows_again += count_rows(groups, chosen[q][i], scan.store.n_rows());
+    }
+  return n_rows_again * scan.store.column(0).width() > n_others * bytes_of_limit(k);
+}
+
 }  // namespace
 
 CandidateLists scan_groups_nearest(const Scan& scan, const Score& score, const RowGroups& groups,
@@ -258,20 +300,22 @@ CandidateLists scan_groups_nearest(const Scan& scan, const Score& score, const R
   CandidateLists lists(chosen.size());
   if (k == 0) return lists;
   const bool has_unplaced =
-      similarities == nullptr && !is_empty(groups, groups.unplaced(), scan.store.n_rows());
+      similarities == nullptr && count_rows(groups, groups.unplaced(), scan.store.n_rows()) > 0;
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
     const float* of_batch =
         similarities == nullptr ? nullptr : similarities + first_query * groups.n_groups();
     NearestOfBatch nearest(scan, plan, groups, k, of_batch);
     // The most promising group of each query comes first: it makes the others cheap.
-    GroupVisits first, others;
+    GroupVisits first, rest;
+    const bool at_once = is_better_at_once(scan, plan, groups, chosen.data() + first_query, k);
     for (size_t q = 0; q < plan.n_queries(); ++q) {
       const std::vector<uint32_t>& of_query = chosen[first_query + q];
-      if (has_unplaced) first.add(groups.unplaced(), q);
-      for (size_t i = 0; i < of_query.size(); ++i) (i == 0 ? first : others).add(of_query[i], q);
+      if (has_unplaced) (at_once ? rest : first).add(groups.unplaced(), q);
+      for (size_t i = 0; i < of_query.size(); ++i)
+        (i == 0 && !at_once ? first : rest).add(of_query[i], q);
     }
     nearest.look_at_first(first);
-    nearest.look_at_others(others);
+    nearest.look_at_rest(rest, at_once);
     for (size_t q = 0; q < plan.n_queries(); ++q) lists[first_query + q] = nearest.take(q);
   });
   return lists;
@@ -281,7 +325,7 @@ CandidateLists scan_groups_within(const Scan& scan, const Score& score, const Ro
                                   const GroupChoice& chosen, float radius) {
   CandidateLists lists(chosen.size());
   const NearerFirst nearer_first(scan.store.ids());
-  const bool has_unplaced = !is_empty(groups, groups.unplaced(), scan.store.n_rows());
+  const bool has_unplaced = count_rows(groups, groups.unplaced(), scan.store.n_rows()) > 0;
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
     GroupVisits visits;
     for (size_t q = 0; q < plan.n_queries(); ++q) {

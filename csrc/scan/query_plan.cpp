@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "scan/bit_tally.h"
 #include "scan/thread_pool.h"
 
 namespace bitindex {
@@ -28,6 +29,8 @@ QueryPlan::QueryPlan(const Scan& scan, const Score& score, size_t first_query, s
       first_query_(first_query),
       n_queries_(n_queries),
       method_(choose_method(score, n_queries, look_together)),
+      ranks_by_bits_(method_ != Method::kTables &&
+                     ranks_by_tally(score, scan.store.column(0).width())),
       table_bytes_(32 * scan.store.column(0).width()) {
   if (method_ == Method::kRows) return;
   constexpr size_t kGroup = SliceGroup::kMaxQueries;

@@ -26,6 +26,8 @@ class QueryPlan {
 
   const Score& score() const noexcept { return score_; }
   Method method() const noexcept { return method_; }
+  // Whether numbers of bits are counted, and tell by themselves which rows are nearer.
+  bool ranks_by_bits() const noexcept { return ranks_by_bits_; }
   // Queries are numbered within the batch here and from `first_query` on in the score.
   size_t number_in_score(size_t q) const noexcept { return first_query_ + q; }
   size_t n_queries() const noexcept { return n_queries_; }
@@ -42,6 +44,7 @@ class QueryPlan {
   size_t first_query_;
   size_t n_queries_;
   Method method_;
+  bool ranks_by_bits_;
   size_t table_bytes_;
   AlignedBytes tables_;
   std::vector<SliceGroup> slice_groups_;

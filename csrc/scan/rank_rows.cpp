@@ -43,11 +43,7 @@ class BitRanker {
   Candidate nearest(size_t i) { return candidate(i, kernels_.first_least(counts_of(i), n_rows_)); }
   // Its k nearest rows.
   std::vector<Candidate> nearest(size_t i, size_t k) {
-    // A sample tells nearly always where to cut, and is tallied sooner.
-    const double share = static_cast<double>(k) / kSampleShare;
-    const auto rank = static_cast<size_t>(share + 3.0 * std::sqrt(share) + 2.0);
-    size_t n =
-        select(i, tally_.bits_within(counts_of(i), n_rows_, std::min(k, rank), kSampleShare));
+    size_t n = select(i, limit_guess(i, k));
     if (n < k) n = select(i, tally_.bits_within(counts_of(i), n_rows_, k));
     std::vector<Candidate> found;
     found.reserve(n);
@@ -64,9 +60,16 @@ class BitRanker {
   Candidate candidate(size_t i, size_t row) {
     return {score_.key(first_query_ + i, counts_of(i)[row], row), static_cast<uint32_t>(row)};
   }
-  size_t select(size_t i, size_t bits) {
-    const RowTest test = {1.0f, 0.0f, 0.0f, static_cast<float>(bits), nullptr, nullptr};
-    return kernels_.select_rows(counts_of(i), n_rows_, test, positions_.data());
+  // Hardly ever too few bits for k rows, and seldom enough for many more. A tally of all rows would
+  // take long.
+  uint32_t limit_guess(size_t i, size_t k) {
+    if (k <= BitTally::kMostBoundRank) return tally_.bound(kernels_, counts_of(i), n_rows_, k);
+    const double share = static_cast<double>(k) / kSampleShare;
+    const auto rank = static_cast<size_t>(share + 3.0 * std::sqrt(share) + 2.0);
+    return tally_.bits_within(counts_of(i), n_rows_, std::min(k, rank), kSampleShare);
+  }
+  size_t select(size_t i, uint32_t bits) {
+    return kernels_.select_at_most(counts_of(i), n_rows_, bits, positions_.data());
   }
 
   const KernelTable& kernels_;

@@ -39,7 +39,7 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
       min_sliced_rows_(std::numeric_limits<size_t>::max()),
       words_(n_bytes_),
       tally_(n_bytes_),
-      has_tally_(plan.method() != Method::kTables && ranks_by_tally(score_, n_bytes_)) {
+      has_tally_(plan.ranks_by_bits()) {
   size_t block_bytes = 0;
   if (plan.method() == Method::kTables) {
     block_rows_ = scan.kernels.block_rows;
@@ -154,8 +154,22 @@ float Tile::limit_of_sums(size_t query, size_t wanted) {
   const bool all_allowed = is_listed_ || scan_.filter.allows_all();
   if (!has_tally_ || !all_allowed || wanted == 0 || wanted > n_)
     return std::numeric_limits<float>::infinity();
-  const size_t bits = tally_.bits_within(sums_.data(), n_, wanted);
-  return score_.key(query, static_cast<uint32_t>(bits), row_at(0));
+  const uint32_t bits = tally_.bound(scan_.kernels, sums_.data(), n_, wanted);
+  return score_.key(query, bits, row_at(0));
+}
+
+size_t Tile::select(size_t query, float limit, size_t first, size_t n) {
+  const uint32_t* const sums = sums_.data() + first;
+  uint32_t* const positions = positions_[0].data();
+  if (has_tally_) {
+    const int32_t most = score_.sum_bound(query, limit, 0.0f);
+    if (most < 0) return 0;
+    return scan_.kernels.select_at_most(sums, n, static_cast<uint32_t>(most), positions);
+  }
+  RowTest test = score_.row_test(query, limit);
+  test.scale = scales_ == nullptr ? nullptr : scales_ + first;
+  test.offset = offsets_ == nullptr ? nullptr : offsets_ + first;
+  return scan_.kernels.select_rows(sums, n, test, positions);
 }
 
 size_t Tile::next_passed(size_t& first) const {

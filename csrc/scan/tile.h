@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "codes/aligned.h"
+#include "codes/prefetch.h"
 #include "scan/bit_tally.h"
 #include "scan/fold_filter.h"
 #include "scan/query_plan.h"
@@ -23,6 +24,9 @@ class Tile {
  public:
   Tile(const Scan& scan, const QueryPlan& plan);
 
+  // So many rows it takes at most.
+  size_t capacity() const noexcept { return capacity_; }
+
   // Takes the next allowed rows of [first, last) and moves `first` behind them. Returns false when
   // there are none left.
   bool load(size_t& first, size_t last);
@@ -34,11 +38,15 @@ class Tile {
   template <class Collector>
   void collect(size_t first_query, size_t last_query, std::vector<Collector>& collectors);
   // Looks at the loaded rows for some queries that do not look together: collectors[i] belongs to
-  // query queries[i] of the batch.
+  // query queries[i] of the batch. Meanwhile it asks for what will be read next.
   template <class Collector>
-  void collect_each(const uint32_t* queries, size_t n_queries, Collector* collectors) {
+  void collect_each(const uint32_t* queries, size_t n_queries, Collector* collectors,
+                    const Upcoming& upcoming) {
     if (has_tally_ && n_queries >= kMinSharing) words_.take(codes_, n_);
-    for (size_t i = 0; i < n_queries; ++i) collect_sums(queries[i], collectors[i]);
+    for (size_t i = 0; i < n_queries; ++i) {
+      upcoming.prefetch(i, n_queries);
+      collect_sums(queries[i], collectors[i]);
+    }
   }
 
  private:
@@ -54,9 +62,12 @@ class Tile {
   // end.
   size_t next_passed(size_t& first) const;
   void count_bits(size_t query, const uint8_t* codes, size_t n, uint32_t* counts) const;
-  // The largest key of the `wanted` nearest loaded rows where their sums tell it at once, or
+  // A key that the `wanted` nearest loaded rows keep to, where their sums tell one at once, or
   // infinity.
   float limit_of_sums(size_t query, size_t wanted);
+  // Writes to positions_[0] which of n rows, counted from the `first` loaded one, are within the
+  // limit by their sums, and perhaps a few more; returns how many.
+  size_t select(size_t query, float limit, size_t first, size_t n);
   // The sums of the rows at n positions.
   void sum_listed_rows(size_t query, const uint32_t* positions, size_t n);
   template <class Collector>
@@ -116,7 +127,7 @@ class Tile {
   WordBlocks words_;  // the loaded rows, where enough queries share them; else none
   std::vector<uint32_t> sums_;
   BitTally tally_;
-  bool has_tally_;
+  bool has_tally_;               // numbers of bits tell which rows are nearer
   std::vector<uint8_t> passed_;  // of the blocks for tables: whether their sums are there
   std::vector<uint32_t> positions_[SliceGroup::kMaxQueries];
 };
@@ -156,24 +167,20 @@ template <class Collector>
 void Tile::collect_sums(size_t q, Collector& collector) {
   if (folds_ && collect_by_folds(q, collector)) return;
   const size_t query = plan_.number_in_score(q);
-  float limit = collector.limit();
-  sum_rows(q, limit);
-  if (!std::isfinite(limit)) limit = limit_of_sums(query, collector.wanted());
+  sum_rows(q, collector.limit());
+  const float limit_here = limit_of_sums(query, collector.wanted());
+  if (std::isfinite(limit_here)) collector.narrow(limit_here);
   for (size_t first = 0, n; first < n_; first += n) {
     n = next_passed(first);
     if (n == 0) break;
     // The first rows soon set a limit for the others.
-    limit = std::min(limit, collector.limit());
+    const float limit = collector.limit();
     if (!std::isfinite(limit)) n = std::min(n, kRowsWithoutLimit);
-    RowTest test = score_.row_test(query, limit);
-    test.scale = scales_ == nullptr ? nullptr : scales_ + first;
-    test.offset = offsets_ == nullptr ? nullptr : offsets_ + first;
-    const uint32_t* sums = sums_.data() + first;
-    const uint32_t* positions = positions_[0].data();
-    const size_t n_found = scan_.kernels.select_rows(sums, n, test, positions_[0].data());
+    const size_t n_found = select(query, limit, first, n);
     for (size_t i = 0; i < n_found; ++i) {
-      const uint32_t row = row_at(first + positions[i]);
-      if (allows(row)) collector.push(score_.key(query, sums[positions[i]], row), row);
+      const size_t position = first + positions_[0][i];
+      const uint32_t row = row_at(position);
+      if (allows(row)) collector.push(score_.key(query, sums_[position], row), row);
     }
   }
 }

@@ -89,8 +89,13 @@ class TopK {
     candidates_.reserve(std::min(capacity_, kMaxReserved));
   }
 
-  // How many rows set a limit for others; a fixed limit needs none.
-  size_t wanted() const noexcept { return k_; }
+  // How many rows set a limit for others; a fixed limit, or one that is known, needs none.
+  size_t wanted() const noexcept { return std::isfinite(limit_) ? 0 : k_; }
+  // So many rows of the range have keys of at most `key`.
+  void narrow(float key) noexcept {
+    limit_ = std::min(limit_, key);
+    shared_->publish(key, range_);
+  }
   // No row with a larger key can be among the k nearest. Where rows come in ascending order and ids
   // ascend with them, a later row with the key of the k-th nearest is too late.
   float limit() noexcept {

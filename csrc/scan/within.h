@@ -13,6 +13,7 @@ class Within {
   explicit Within(float radius) : radius_(radius) {}
   size_t wanted() const noexcept { return 0; }
   float limit() const noexcept { return radius_; }
+  void narrow(float) const noexcept {}
   void push(float key, uint32_t row) {
     if (key <= radius_) candidates_.emplace_back(key, row);
   }

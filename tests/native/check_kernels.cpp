@@ -129,6 +129,19 @@ void check_first_least(size_t n) {
   check(first == expected.first_least(numbers.data(), n), "first_least", n, first, 0);
 }
 
+void check_rank_bound(size_t n) {
+  Exact<uint32_t> counts(n, 1);
+  for (size_t i = 0; i < n; ++i) counts[i] = random_bits() % 300;
+  const size_t rank = 1 + random_bits() % std::min(n, bitindex::kBoundLanes);
+  const uint32_t bound = tested.rank_bound(counts.data(), n, rank, 299);
+  check(bound == expected.rank_bound(counts.data(), n, rank, 299), "rank_bound", n, rank, bound);
+  Exact<uint32_t> a(n + 16), b(n + 16);
+  const size_t found = tested.select_at_most(counts.data(), n, bound, a.data());
+  check(found == expected.select_at_most(counts.data(), n, bound, b.data()) &&
+            std::equal(a.data(), a.data() + found, b.data()),
+        "select_at_most", n, bound, found);
+}
+
 struct Free {
   void operator()(void* p) const { std::free(p); }
 };
@@ -458,6 +471,7 @@ int main() {
     for (int content = 0; content < kContents; ++content)
       check_words(n_bytes % 11, n_bytes % 13, static_cast<Content>(content));
     check_first_least(n_bytes + 1);
+    check_rank_bound(n_bytes + 1);
     check_all_vectors(n_bytes);
     check_multiply(n_bytes % 15, n_bytes, n_bytes % 9);
     check_multiply_int8(n_bytes % 15, n_bytes, n_bytes % 9);
