@@ -45,6 +45,7 @@ void try_input(FuzzedDataProvider& data) {
   change(lists.sizes, data);
   change(lists.centroids, data);
   change(lists.radii, data);
+  change(lists.means, data);
   change(lists.terms.scales, data);
   change(stored.rows.ids, data);
   if (data.ConsumeBool()) lists.n_trained = odd_value<uint32_t>(data);

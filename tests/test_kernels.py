@@ -117,6 +117,20 @@ def test_select_at_most(kernels):
                 )
 
 
+def test_weigh_bits(kernels):
+    rng = np.random.default_rng(9)
+    for n_bytes in [*range(1, 20), 32, 63, 64, 65, 129]:
+        code = at_offset(rng.integers(0, 256, n_bytes, dtype=np.uint8), n_bytes % 5)
+        weights = at_offset(rng.integers(-128, 128, 5 * 8 * n_bytes, dtype=np.int8), n_bytes % 3)
+        rows = np.array([3, 0, 4, 4], np.uint32)
+        bits = np.unpackbits(code, bitorder="little")
+        np.testing.assert_array_equal(
+            kernels.weigh_bits(code, weights, rows),
+            weights.reshape(5, -1)[rows].astype(np.int32) @ bits.astype(np.int32),
+            err_msg=f"{n_bytes=}",
+        )
+
+
 def largest_entries(rng, n_bytes, largest_byte, largest_two_bytes):
     """For each nibble; two bytes share what they may have in any proportion."""
     n_pairs = (n_bytes + 1) // 2

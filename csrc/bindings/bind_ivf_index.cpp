@@ -34,6 +34,7 @@ py::dict structure(const IVFIndex& index) {
   arrays["centroids"] = array_of(structure.centroids);
   if (!structure.terms.scales.empty()) arrays["scales"] = array_of(structure.terms.scales);
   if (!structure.terms.offsets.empty()) arrays["offsets"] = array_of(structure.terms.offsets);
+  if (!structure.means.empty()) arrays["means"] = array_of(structure.means);
   arrays["sizes"] = array_of(structure.sizes);
   arrays["radii"] = array_of(structure.radii);
   arrays["state"] = array_of(state);
@@ -47,6 +48,7 @@ void restore_structure(IVFIndex& index, const py::dict& given) {
   structure.centroids = arrays.take_values<uint8_t>("centroids");
   structure.terms = {arrays.take_values_if_any<float>("scales"),
                      arrays.take_values_if_any<float>("offsets")};
+  structure.means = arrays.take_values_if_any<int8_t>("means");
   structure.sizes = arrays.take_values<uint32_t>("sizes");
   structure.radii = arrays.take_values<float>("radii");
   const auto state = arrays.take_values<int64_t>("state");

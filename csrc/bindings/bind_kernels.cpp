@@ -63,6 +63,19 @@ class Kernels {
     return Counts(static_cast<py::ssize_t>(found), positions.data());
   }
 
+  py::array_t<int32_t> weigh_bits(const Bytes& code, const py::array_t<int8_t>& weights,
+                                  const Counts& rows) const {
+    const size_t n_bytes = size_of(code);
+    const auto n_weights = static_cast<size_t>(weights.size());
+    for (size_t i = 0; i < size_of(rows); ++i)
+      if (8 * n_bytes * (rows.data()[i] + size_t{1}) > n_weights)
+        throw std::invalid_argument("rows must be those of weights");
+    py::array_t<int32_t> sums(rows.size());
+    table_.weigh_bits(code.data(), n_bytes, weights.data(), rows.data(), size_of(rows),
+                      sums.mutable_data());
+    return sums;
+  }
+
   // The largest uint32 stands for sums below `least` that were not written.
   Counts table_sums(const Bytes& rows, const Bytes& table, uint32_t largest_byte,
                     uint32_t largest_two_bytes, uint32_t least) const {
@@ -288,6 +301,8 @@ void bind_kernels(py::module_& module) {
            py::arg("most"))
       .def("select_at_most", &Kernels::select_at_most, py::arg("counts").noconvert(),
            py::arg("most"))
+      .def("weigh_bits", &Kernels::weigh_bits, py::arg("code").noconvert(),
+           py::arg("weights").noconvert(), py::arg("rows").noconvert())
       .def("table_sums", &Kernels::table_sums, rows, py::arg("table").noconvert(),
            py::arg("largest_byte"), py::arg("largest_two_bytes"), py::arg("least") = 0)
       .def("rows_within", &Kernels::rows_within, py::arg("queries").noconvert(), rows,

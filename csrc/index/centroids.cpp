@@ -13,8 +13,11 @@
 namespace bitindex {
 namespace {
 
-constexpr size_t kRounds = 24;
-constexpr size_t kUnsureRounds = 20;
+constexpr size_t kRounds = 20;
+constexpr size_t kUnsureRounds = 16;
+// So many more than are wanted, by their codes, hold nearly all of the nearest by means.
+constexpr size_t kMoreByCodes = 16;
+constexpr size_t kQueriesPerTask = 64;
 constexpr double kMostDoubt = 0.8;
 constexpr size_t kCodesAtOnce = size_t{1} << 16;  // results of a search take memory
 
@@ -51,9 +54,12 @@ Centroids::Centroids(const Index& index, const KernelTable& kernels, const RowSt
       bit_score_(metric_.score(kernels, layout_.codes(), nullptr, 0, nullptr)),
       widths_(widths_without_vectors(rows)),
       store_(widths_),
-      blocks_(layout_.n_bytes()) {}
+      blocks_(layout_.n_bytes()),
+      means_(layout_.n_bytes()),
+      uses_means_(metric_.integer_distances && ranks_by_tally(*bit_score_, layout_.n_bytes())) {}
 
-void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms) {
+void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms,
+                    CentroidMeans means) {
   std::vector<float> row_terms;
   if (metric_.row_terms != nullptr) {
     row_terms.resize(n);
@@ -64,6 +70,14 @@ void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms) 
               {codes, row_terms.data(), terms.scales.data(), terms.offsets.data(), nullptr});
   store_ = std::move(store);
   if (ranks_by_tally(*bit_score_, layout_.n_bytes())) blocks_.take(codes, n);
+  means_ = std::move(means);
+}
+
+void Centroids::keep(const std::vector<uint32_t>& numbers, const CentroidTerms& terms) {
+  const size_t n_bytes = layout_.n_bytes();
+  std::vector<uint8_t> kept(numbers.size() * n_bytes);
+  copy_rows(store_.column(kCodes).data(), n_bytes, numbers.data(), numbers.size(), kept.data());
+  set(kept.data(), numbers.size(), terms, means_.kept(numbers));
 }
 
 std::vector<uint8_t> Centroids::codes() const {
@@ -82,7 +96,19 @@ CentroidTerms Centroids::terms() const {
 CandidateLists Centroids::rank(const Score& score, size_t n_queries, size_t n, size_t n_threads,
                                Cancel& cancel) const {
   const RowFilter all(store_, {});
-  return rank_rows({store_, kernels_, all, n_threads, cancel}, blocks_, score, n_queries, n);
+  const Scan scan = {store_, kernels_, all, n_threads, cancel};
+  if (means_.empty() || !ranks_by_tally(score, layout_.n_bytes()))
+    return rank_rows(scan, blocks_, score, n_queries, n);
+  const size_t n_by_codes = std::min(size(), n + kMoreByCodes);
+  CandidateLists lists = near_rows(scan, blocks_, score, n_queries, n_by_codes);
+  run_tasks((n_queries + kQueriesPerTask - 1) / kQueriesPerTask, n_threads, cancel,
+            [&](size_t task) {
+              CentroidMeans::Ranker by_means(means_, kernels_);
+              const size_t last = std::min(n_queries, (task + 1) * kQueriesPerTask);
+              for (size_t q = task * kQueriesPerTask; q < last; ++q)
+                by_means.select(score.bit_counts()->query(q), n, lists[q]);
+            });
+  return lists;
 }
 
 std::vector<Candidate> Centroids::nearest(const uint8_t* codes, size_t n, Cancel& cancel) const {
@@ -94,10 +120,21 @@ std::vector<Candidate> Centroids::nearest(const uint8_t* codes, size_t n, Cancel
     const size_t here = std::min(kCodesAtOnce, n - first);
     const auto score = metric_.score(kernels_, layout_.codes(), codes + first * layout_.n_bytes(),
                                      here, store_.column(kRowTerms).floats());
-    const std::vector<Candidate> nearest = nearest_rows(scan, blocks_, *score, here);
+    const std::vector<Candidate> nearest = means_.empty()
+                                               ? nearest_rows(scan, blocks_, *score, here)
+                                               : nearest_by_means(*score, here, cancel);
     found.insert(found.end(), nearest.begin(), nearest.end());
   }
   return found;
+}
+
+std::vector<Candidate> Centroids::nearest_by_means(const Score& score, size_t n,
+                                                   Cancel& cancel) const {
+  std::vector<Candidate> nearest;
+  nearest.reserve(n);
+  for (const std::vector<Candidate>& first : rank(score, n, 1, default_threads(), cancel))
+    nearest.push_back(first.front());
+  return nearest;
 }
 
 void Centroids::learn(const uint8_t* codes, size_t n, size_t n_centroids, Cancel& cancel) {
@@ -105,19 +142,22 @@ void Centroids::learn(const uint8_t* codes, size_t n, size_t n_centroids, Cancel
   std::vector<uint8_t> centroids(codes, codes + n_centroids * layout_.n_bytes());
   const CentroidTerms none = {std::vector<float>(n_centroids, 1.0f),
                               std::vector<float>(n_centroids, 0.0f)};
+  CentroidMeans means(layout_.n_bytes());
   std::vector<uint32_t> groups(n);
   for (size_t round = 0; round < kRounds; ++round) {
-    set(centroids.data(), n_centroids, none);
+    set(centroids.data(), n_centroids, none, std::move(means));
     const std::vector<Candidate> found = nearest(codes, n, cancel);
     std::transform(found.begin(), found.end(), groups.begin(),
                    [](const Candidate& centroid) { return centroid.row(); });
     const RowOrder members = order_by_group(groups, n_centroids, [](size_t) { return true; });
     const double doubt = doubt_in(round);
     const size_t n_moved = move_to_majorities(codes, members, doubt, centroids, cancel);
-    if (n_moved == 0 && doubt == 0.0) break;
-    if (round + 1 < kRounds) fill_empty(codes, members, centroids);
+    const bool is_last = round + 1 == kRounds || (n_moved == 0 && doubt == 0.0);
+    if (!is_last) fill_empty(codes, members, centroids);
+    if (uses_means_ && doubt == 0.0) means = {codes, layout_.n_bytes(), members, centroids};
+    if (is_last) break;
   }
-  set(centroids.data(), n_centroids, none);
+  set(centroids.data(), n_centroids, none, std::move(means));
 }
 
 size_t Centroids::move_to_majorities(const uint8_t* codes, const RowOrder& members, double doubt,
@@ -151,12 +191,7 @@ bool Centroids::counts_common_bits() const {
 void Centroids::write_majority(const uint8_t* codes, const uint32_t* rows, size_t n, double doubt,
                                uint8_t* out) const {
   const size_t n_bytes = layout_.n_bytes();
-  std::vector<uint32_t> counts(8 * n_bytes);
-  for (size_t i = 0; i < n; ++i) {
-    const uint8_t* code = codes + rows[i] * n_bytes;
-    for (size_t byte = 0; byte < n_bytes; ++byte)
-      for (size_t bit = 0; bit < 8; ++bit) counts[8 * byte + bit] += code[byte] >> bit & 1u;
-  }
+  const std::vector<uint32_t> counts = count_set_bits(codes, n_bytes, rows, n);
   std::memset(out, 0, n_bytes);
   const bool common = counts_common_bits();
   const uint32_t frequent = common ? least_frequent(counts, n) : 0;

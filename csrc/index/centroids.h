@@ -1,6 +1,7 @@
 // Codes that stand for lists of rows, found by k-majority: k-means where a centroid is the bitwise
 // majority of its rows (Grana et al., "A fast approach for integrating ORB descriptors in the bag
-// of words model", 2013).
+// of words model", 2013). Where rows are compared by the bits that differ, means beside the codes
+// tell which of some near centroids is the nearest.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "codes/row_groups.h"
+#include "index/centroid_means.h"
 #include "index/index.h"
 #include "scan/word_blocks.h"
 
@@ -27,23 +29,32 @@ class Centroids {
   size_t size() const noexcept { return store_.n_rows(); }
   // Centroids as rows, so that any score of queries against rows serves for lists.
   const RowStore& store() const noexcept { return store_; }
-  size_t memory_bytes() const noexcept { return store_.memory_bytes() + blocks_.memory_bytes(); }
+  size_t memory_bytes() const noexcept {
+    return store_.memory_bytes() + blocks_.memory_bytes() + means_.memory_bytes();
+  }
   std::vector<uint8_t> codes() const;
   CentroidTerms terms() const;
+  const CentroidMeans& means() const noexcept { return means_; }
+  // Whether they may have means.
+  bool uses_means() const noexcept { return uses_means_; }
 
   // Learns at most n_centroids of them from codes in random order.
   void learn(const uint8_t* codes, size_t n, size_t n_centroids, Cancel& cancel);
-  // terms: one number for each centroid where the index keeps them.
-  void set(const uint8_t* codes, size_t n, const CentroidTerms& terms);
+  // terms: one number for each centroid where the index keeps them. Without means, codes alone tell
+  // which centroid is the nearest.
+  void set(const uint8_t* codes, size_t n, const CentroidTerms& terms, CentroidMeans means);
+  // Leaves only these, in this order.
+  void keep(const std::vector<uint32_t>& numbers, const CentroidTerms& terms);
 
   // For each query of the score its n nearest centroids, nearest first.
   CandidateLists rank(const Score& score, size_t n_queries, size_t n, size_t n_threads,
                       Cancel& cancel) const;
-  // The nearest centroid of each code, by the metric of the index: its number and the distance.
-  // Ties go to the smaller number.
+  // The nearest centroid of each code: its number and the distance of the codes by the metric of
+  // the index. Ties go to the smaller number.
   std::vector<Candidate> nearest(const uint8_t* codes, size_t n, Cancel& cancel) const;
 
  private:
+  std::vector<Candidate> nearest_by_means(const Score& score, size_t n, Cancel& cancel) const;
   // The code that stands for some of the codes: the bits that most of them have, or, where common
   // bits count, the most frequent ones, as many as the codes have on average. The majority of
   // sparse codes would have hardly any.
@@ -62,6 +73,8 @@ class Centroids {
   std::vector<size_t> widths_;
   RowStore store_;
   WordBlocks blocks_;  // the codes once more, where they serve to rank centroids
+  CentroidMeans means_;
+  bool uses_means_;
 };
 
 }  // namespace bitindex

@@ -30,6 +30,7 @@ struct LearnedProbes {
 struct IVFStructure {
   std::vector<uint8_t> centroids;
   CentroidTerms terms;
+  std::vector<int8_t> means;    // as CentroidMeans::weights, or none
   std::vector<uint32_t> sizes;  // of the lists
   std::vector<float> radii;     // distance of a list's farthest row from its centroid
   size_t n_trained = 0;         // rows that the lists were made for

@@ -13,20 +13,17 @@ namespace {
 constexpr double kListsPerRoot = 2.0;  // lists, times the square root of the rows
 constexpr size_t kTrainedPerList = 48;
 
-// Leaves out centroids without rows, and numbers the others anew. Those that are given before any
+// The centroids that have rows; lists are numbered anew by them. Those that are given before any
 // row stay.
-std::vector<uint8_t> drop_empty(const Centroids& centroids, std::vector<uint32_t>& lists) {
-  if (lists.empty()) return centroids.codes();
-  const Column& codes = centroids.store().column(kCodes);
-  std::vector<uint32_t> numbers(centroids.size());
+std::vector<uint32_t> drop_empty(size_t n_centroids, std::vector<uint32_t>& lists) {
+  std::vector<uint32_t> numbers(n_centroids, lists.empty() ? 1 : 0);
   for (const uint32_t list : lists) numbers[list] = 1;
-  std::vector<uint8_t> kept;
-  uint32_t next = 0;
-  for (size_t list = 0; list < numbers.size(); ++list) {
-    if (numbers[list] == 0) continue;
-    numbers[list] = next++;
-    kept.insert(kept.end(), codes.row(list), codes.row(list + 1));
-  }
+  std::vector<uint32_t> kept;
+  for (uint32_t list = 0; list < n_centroids; ++list)
+    if (numbers[list] != 0) {
+      numbers[list] = static_cast<uint32_t>(kept.size());
+      kept.push_back(list);
+    }
   for (uint32_t& list : lists) list = numbers[list];
   return kept;
 }
@@ -93,13 +90,13 @@ void IVFIndex::fill_lists(std::unique_ptr<Centroids> centroids, Cancel& cancel) 
       centroids->nearest(store().column(kCodes).data(), n_rows, cancel);
   std::vector<uint32_t> lists(n_rows);
   for (size_t row = 0; row < n_rows; ++row) lists[row] = nearest[row].row();
-  const std::vector<uint8_t> codes = drop_empty(*centroids, lists);
-  const size_t n_lists = codes.size() / layout().n_bytes();
+  const std::vector<uint32_t> kept = drop_empty(centroids->size(), lists);
+  const size_t n_lists = kept.size();
   std::vector<float> radii(n_lists, 0.0f);
   for (size_t row = 0; row < n_rows; ++row)
     radii[lists[row]] = std::max(radii[lists[row]], nearest[row].key());
   RowOrder order = order_by_group(lists, n_lists, [&](size_t row) { return store().is_live(row); });
-  centroids->set(codes.data(), n_lists, mean_terms(order));
+  centroids->keep(kept, mean_terms(order));
   RowGroups groups(std::move(order.starts));
   reorder_rows(order.rows);
 

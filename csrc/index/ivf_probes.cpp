@@ -59,13 +59,12 @@ std::vector<float> IVFIndex::float_queries(const std::vector<uint8_t>& codes, ui
 
 size_t IVFIndex::probes_for_target(const std::vector<uint32_t>& asked, const ScoreMaker& score,
                                    Cancel& cancel) const {
-  const auto nearest = [&](const RowStore& rows, size_t k) {
-    const RowFilter all(rows, {});
-    const Scan scan = {rows, kernels(), all, default_threads(), cancel};
-    return scan_nearest(scan, *score(rows), asked.size(), k);
-  };
-  const CandidateLists neighbours = nearest(store(), kAskedNeighbours + 1);
-  const CandidateLists lists = nearest(centroids_->store(), groups_.n_groups());
+  const RowFilter all(store(), {});
+  const Scan scan = {store(), kernels(), all, default_threads(), cancel};
+  const CandidateLists neighbours =
+      scan_nearest(scan, *score(store()), asked.size(), kAskedNeighbours + 1);
+  const CandidateLists lists = centroids_->rank(*score(centroids_->store()), asked.size(),
+                                                groups_.n_groups(), scan.n_threads, cancel);
 
   // n_found[i]: neighbours in the i-th nearest list of their query.
   std::vector<size_t> n_found(groups_.n_groups(), 0);

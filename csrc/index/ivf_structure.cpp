@@ -21,6 +21,7 @@ IVFStructure IVFIndex::structure() const {
   if (!has_lists()) return structure;
   structure.centroids = centroids_->codes();
   structure.terms = centroids_->terms();
+  structure.means = centroids_->means().weights();
   structure.sizes = list_sizes();
   structure.radii = radii_;
   structure.n_trained = n_trained_;
@@ -40,10 +41,15 @@ void IVFIndex::restore_structure(const IVFStructure& structure) {
       throw std::invalid_argument("numbers of lists must be finite");
   check_padding(structure.centroids.data(), n_lists, "centroids");
 
+  auto centroids = std::make_unique<Centroids>(*this, kernels(), store());
+  if (!structure.means.empty())
+    check_size("means", structure.means.size(),
+               centroids->uses_means() ? 8 * structure.centroids.size() : 0);
+
   const auto guard = lock().write();
   RowGroups groups = lists_of_sizes(structure.sizes);
-  auto centroids = std::make_unique<Centroids>(*this, kernels(), store());
-  centroids->set(structure.centroids.data(), n_lists, structure.terms);
+  centroids->set(structure.centroids.data(), n_lists, structure.terms,
+                 {layout().n_bytes(), structure.means});
   groups_ = std::move(groups);
   centroids_ = std::move(centroids);
   radii_ = structure.radii;

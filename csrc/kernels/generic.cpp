@@ -332,6 +332,7 @@ const KernelTable kGenericKernels = {
     first_least<Slices>,
     rank_bound,
     select_at_most,
+    weigh_bits<Slices>,
     select_rows,
     {dot<float>, dot<uint16_t>, dot<int8_t>},
     {squared_l2<float>, squared_l2<uint16_t>, squared_l2<int8_t>},

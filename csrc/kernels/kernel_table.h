@@ -185,6 +185,10 @@ struct KernelTable {
   // are below 2^31 - 1. positions has room for n + 16 entries.
   size_t (*select_at_most)(const uint32_t* counts, size_t n, uint32_t most,
                            uint32_t* positions) noexcept;
+  // sums[i]: of the weights that row rows[i] has for the bits that are set in the code, 8 * n_bytes
+  // weights a row; bit j is bit j % 8 of byte j / 8, counted from the lowest. n_bytes < 2^20.
+  void (*weigh_bits)(const uint8_t* code, size_t n_bytes, const int8_t* weights,
+                     const uint32_t* rows, size_t n_rows, int32_t* sums) noexcept;
 
   // Writes the positions of the rows that pass the test, ascending; returns how many.
   // positions has room for n + 16 entries.

@@ -446,6 +446,7 @@ const KernelTable kNeonKernels = {
     first_least<Floats>,
     rank_bound<Counts>,
     select_at_most<Counts>,
+    weigh_bits<Floats>,
     select_rows<Floats>,
     {dot<Floats, float>, dot<Floats, uint16_t>, dot<Floats, int8_t>},
     {squared_l2<Floats, float>, squared_l2<Floats, uint16_t>, squared_l2<Floats, int8_t>},

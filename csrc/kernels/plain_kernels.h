@@ -26,6 +26,26 @@ size_t first_least(const uint32_t* numbers, size_t n) noexcept {
 }
 
 template <class Isa>
+void weigh_bits(const uint8_t* code, size_t n_bytes, const int8_t* weights, const uint32_t* rows,
+                size_t n_rows, int32_t* sums) noexcept {
+  constexpr size_t kBytes = 64;
+  uint8_t bits[8 * kBytes];
+  for (size_t i = 0; i < n_rows; ++i) sums[i] = 0;
+  for (size_t first = 0; first < n_bytes; first += kBytes) {
+    const size_t n_here = n_bytes - first < kBytes ? n_bytes - first : kBytes;
+    for (size_t byte = 0; byte < n_here; ++byte)
+      for (size_t bit = 0; bit < 8; ++bit)
+        bits[8 * byte + bit] = static_cast<uint8_t>(code[first + byte] >> bit & 1);
+    for (size_t i = 0; i < n_rows; ++i) {
+      const int8_t* const row = weights + 8 * (rows[i] * n_bytes + first);
+      int32_t sum = 0;
+      for (size_t j = 0; j < 8 * n_here; ++j) sum += bits[j] * row[j];
+      sums[i] += sum;
+    }
+  }
+}
+
+template <class Isa>
 float largest_magnitude(const float* x, size_t n) noexcept {
   int32_t largest = 0;  // of floats without their sign, which are in the order of their bits
   for (size_t i = 0; i < n; ++i) {

@@ -41,14 +41,19 @@ class BitRanker {
   }
   // The nearest row of the i-th of them.
   Candidate nearest(size_t i) { return candidate(i, kernels_.first_least(counts_of(i), n_rows_)); }
-  // Its k nearest rows.
-  std::vector<Candidate> nearest(size_t i, size_t k) {
+  // Its k nearest rows and few others, in no order.
+  std::vector<Candidate> near(size_t i, size_t k) {
     size_t n = select(i, limit_guess(i, k));
     if (n < k) n = select(i, tally_.bits_within(counts_of(i), n_rows_, k));
     std::vector<Candidate> found;
     found.reserve(n);
     for (size_t j = 0; j < n; ++j) found.push_back(candidate(i, positions_[j]));
-    const auto kth = found.begin() + static_cast<std::ptrdiff_t>(std::min(k, n));
+    return found;
+  }
+  // Its k nearest rows.
+  std::vector<Candidate> nearest(size_t i, size_t k) {
+    std::vector<Candidate> found = near(i, k);
+    const auto kth = found.begin() + static_cast<std::ptrdiff_t>(std::min(k, found.size()));
     std::nth_element(found.begin(), kth, found.end());
     found.erase(kth, found.end());
     std::sort(found.begin(), found.end());
@@ -114,6 +119,16 @@ CandidateLists rank_rows(const Scan& scan, const WordBlocks& blocks, const Score
   CandidateLists lists(n_queries);
   for_each_query(scan, blocks, score, n_queries,
                  [&](BitRanker& ranker, size_t q, size_t i) { lists[q] = ranker.nearest(i, k); });
+  return lists;
+}
+
+CandidateLists near_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
+                         size_t n_queries, size_t k) {
+  k = std::min(k, scan.store.n_rows());
+  if (!suits(scan, blocks, score) || k == 0) return scan_nearest(scan, score, n_queries, k);
+  CandidateLists lists(n_queries);
+  for_each_query(scan, blocks, score, n_queries,
+                 [&](BitRanker& ranker, size_t q, size_t i) { lists[q] = ranker.near(i, k); });
   return lists;
 }
 

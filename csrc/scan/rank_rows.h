@@ -11,6 +11,9 @@ namespace bitindex {
 // differ in fewer bits.
 CandidateLists rank_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
                          size_t n_queries, size_t k);
+// The k nearest rows of each query and perhaps a few more, in no order.
+CandidateLists near_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
+                         size_t n_queries, size_t k);
 // The nearest row of each query; there must be one.
 std::vector<Candidate> nearest_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
                                     size_t n_queries);

@@ -142,6 +142,19 @@ void check_rank_bound(size_t n) {
         "select_at_most", n, bound, found);
 }
 
+void check_weigh_bits(size_t n_bytes) {
+  constexpr size_t kRows = 3;
+  Exact<uint8_t> code(n_bytes, n_bytes % 3);
+  Exact<int8_t> weights(kRows * 8 * n_bytes, 1);
+  fill(code, kRandom);
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<int8_t>(random_bits());
+  const uint32_t rows[] = {2, 0, 1, 2};
+  int32_t a[4], b[4];
+  tested.weigh_bits(code.data(), n_bytes, weights.data(), rows, 4, a);
+  expected.weigh_bits(code.data(), n_bytes, weights.data(), rows, 4, b);
+  check(std::equal(a, a + 4, b), "weigh_bits", n_bytes, 0, 0);
+}
+
 struct Free {
   void operator()(void* p) const { std::free(p); }
 };
@@ -472,6 +485,7 @@ int main() {
       check_words(n_bytes % 11, n_bytes % 13, static_cast<Content>(content));
     check_first_least(n_bytes + 1);
     check_rank_bound(n_bytes + 1);
+    check_weigh_bits(n_bytes);
     check_all_vectors(n_bytes);
     check_multiply(n_bytes % 15, n_bytes, n_bytes % 9);
     check_multiply_int8(n_bytes % 15, n_bytes, n_bytes % 9);
