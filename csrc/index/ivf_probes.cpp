@@ -13,11 +13,15 @@ namespace {
 constexpr size_t kAskedRows = 256;
 constexpr size_t kAskedFloats = 128;  // of these; they cost more
 constexpr size_t kAskedNeighbours = 10;
+// It is learned again when one row of so many has changed.
+constexpr size_t kChangedShare = 4;
 
 }  // namespace
 
 void IVFIndex::learn_probes(Cancel& cancel) {
-  if (options_.n_probes > 0 || store().n_live() < std::max<size_t>(1, 2 * n_learned_from_)) return;
+  const size_t n_live = store().n_live(), n_before = since_probes_.n_learned();
+  const bool is_known = n_before > 0 && since_probes_.n_changed(n_live) * kChangedShare < n_before;
+  if (options_.n_probes > 0 || n_live == 0 || is_known) return;
   std::vector<uint32_t> asked = store().live_rows();
   keep_at_random(asked, kAskedRows, options_.seed + 1);
   const std::vector<uint8_t> codes = codes_of(asked);
@@ -37,7 +41,7 @@ void IVFIndex::learn_probes(Cancel& cancel) {
     };
     n_learned_.floats = probes_for_target(asked, float_score, cancel);
   }
-  n_learned_from_ = store().n_live();
+  since_probes_ = RowChanges(n_live);
 }
 
 // Floats that a row may stand for: a bit is the sign of a number that is spread like a normal one.
@@ -69,7 +73,8 @@ size_t IVFIndex::probes_for_target(const std::vector<uint32_t>& asked, const Sco
 
   // n_found[i]: neighbours in the i-th nearest list of their query.
   std::vector<size_t> n_found(groups_.n_groups(), 0);
-  std::vector<size_t> ranks(groups_.n_groups());
+  // Of rows without a list it stays 0: every query looks at them.
+  std::vector<size_t> ranks(groups_.n_groups() + 1, 0);
   size_t n_neighbours = 0;
   for (size_t q = 0; q < asked.size(); ++q) {
     for (size_t i = 0; i < lists[q].size(); ++i) ranks[lists[q][i].row()] = i;
