@@ -76,6 +76,7 @@ class IVFIndex(PackedIndex):
 
     _storage_kind: ClassVar[str] = "ivf"
     _core_type: ClassVar[type[_core.Index]] = _core.IVFIndex
+    makes_up_floats: ClassVar[bool] = True
     efforts: ClassVar[tuple[int, ...]] = (1, 2, 4, 8, 16, 32, 64)
 
     def __init__(

@@ -19,6 +19,7 @@ IVFIndex::IVFIndex(const IndexLayout& layout, const IVFOptions& options)
   if (!(options.target_recall > 0.0 && options.target_recall <= 1.0))
     throw std::invalid_argument("target_recall must be above 0 and at most 1, got " +
                                 std::to_string(options.target_recall));
+  options_.weight_sizes.resize(layout.n_bits, 1.0f);
 }
 
 size_t IVFIndex::n_lists() const {

@@ -19,6 +19,8 @@ struct IVFOptions {
   size_t n_probes = 0;  // 0: as many as reach the target on rows of the index
   double target_recall = 0.95;
   uint64_t seed = 0;
+  // How large the weights of float queries are that are rows of scale 1, by bit; empty: all 1.
+  std::vector<float> weight_sizes;
 };
 
 // How many lists reach the target; 0: not known yet. Floats are farther from their rows than codes.
@@ -86,7 +88,7 @@ class IVFIndex : public ListIndex {
   // Finds out how many lists reach the target recall, asked with rows of the index, where enough of
   // them have changed since the last time.
   void learn_probes(Cancel& cancel);
-  std::vector<float> float_queries(const std::vector<uint8_t>& codes, uint64_t seed) const;
+  std::vector<float> float_queries(const std::vector<uint32_t>& rows, uint64_t seed) const;
   size_t probes_for_target(const std::vector<uint32_t>& asked, const ScoreMaker& score,
                            Cancel& cancel) const;
 

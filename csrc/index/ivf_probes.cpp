@@ -33,7 +33,7 @@ void IVFIndex::learn_probes(Cancel& cancel) {
   // Embeddings are kept with this metric.
   if (metric().integer_distances) {
     keep_at_random(asked, kAskedFloats, options_.seed + 2);
-    const std::vector<float> weights = float_queries(codes_of(asked), options_.seed + 3);
+    const std::vector<float> weights = float_queries(asked, options_.seed + 3);
     const auto float_score = [&](const RowStore& rows) {
       const EstimateTerms terms = {rows.column(kScales).floats(), rows.column(kOffsets).floats(),
                                    nullptr};
@@ -44,20 +44,23 @@ void IVFIndex::learn_probes(Cancel& cancel) {
   since_probes_ = RowChanges(n_live);
 }
 
-// Floats that a row may stand for: a bit is the sign of a number that is spread like a normal one.
-std::vector<float> IVFIndex::float_queries(const std::vector<uint8_t>& codes, uint64_t seed) const {
-  const size_t n_bits = layout().n_bits, n_bytes = layout().n_bytes();
+// Floats that rows may stand for: a bit is the sign of a number that is spread like a normal one.
+std::vector<float> IVFIndex::float_queries(const std::vector<uint32_t>& rows, uint64_t seed) const {
+  constexpr float kMeanSize = 0.65f;  // of what is drawn here
   std::vector<float> weights;
-  weights.reserve(codes.size() / n_bytes * n_bits);
-  for (size_t q = 0; q < codes.size(); q += n_bytes)
-    for (size_t bit = 0; bit < n_bits; ++bit) {
+  weights.reserve(rows.size() * layout().n_bits);
+  for (const uint32_t row : rows) {
+    const uint8_t* const code = store().column(kCodes).row(row);
+    const float scale = layout().has_scales ? store().column(kScales).floats()[row] : 1.0f;
+    for (size_t bit = 0; bit < layout().n_bits; ++bit) {
       float sum = 0.0f;  // of 8 numbers from -1/2 to 1/2
       for (uint64_t random = next_random(seed), i = 0; i < 8; ++i, random >>= 8)
         sum += static_cast<float>(random & 255) / 255.0f - 0.5f;
+      const float size = std::abs(sum) / kMeanSize * options_.weight_sizes[bit] * scale;
       const size_t place = layout().big_endian ? 7 - bit % 8 : bit % 8;
-      const bool is_set = (codes[q + bit / 8] >> place & 1) != 0;
-      weights.push_back(is_set ? std::abs(sum) : -std::abs(sum));
+      weights.push_back((code[bit / 8] >> place & 1) != 0 ? size : -size);
     }
+  }
   return weights;
 }
 
