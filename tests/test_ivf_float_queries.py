@@ -65,3 +65,15 @@ def test_the_unit_of_the_rows_does_not_matter(rows, binarizer, similarity):
         for unit in (2.0**-7, 1, 2.0**7)
     ]
     assert max(probes) <= 1.1 * min(probes) + 1
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_lists_of_floats_are_enough_even_for_noise(seed):
+    rng = np.random.default_rng(seed)
+    rows, queries = (rng.standard_normal((n, 48), dtype=np.float32) for n in (6000, N_QUERIES))
+    binarizer = bi.RotationBinarizer(bits_per_dim=4, random_state=0)
+    options = {"residuals": True, "n_lists": 300, "seed": seed}
+    index = bi.EmbeddingIndex(binarizer, "ivf", rescore="float32", **options).fit(rows)
+    index.add(rows)
+    _, true_ids = bi.evaluate.exact_search(queries, rows, k=10)
+    assert bi.evaluate.recall_at_k(index.search(queries, 10)[1], true_ids, k=10) >= 0.95
