@@ -44,8 +44,9 @@ class IVFIndex(PackedIndex):
     ``nprobe="auto"`` stands for is found out again whenever a quarter of the rows has changed.
 
     Search: at least k rows are found if so many are allowed. With a filter a query looks at more
-    lists, until they hold as many allowed rows as it would look at without one, so that tight
-    filters are exact. Ties go to the smaller id among the rows that were looked at.
+    lists, until they hold as many allowed rows as it would look at without one, or up to four times
+    as many where few are allowed near it; so tight filters are exact. Ties go to the smaller id
+    among the rows that were looked at.
     A radius search looks at the same lists, and so does not find all rows unless `nprobe` covers
     all lists; those that are too far away to hold a result (Hamming) cost nothing.
 
