@@ -20,7 +20,7 @@ struct IVFOptions {
   double target_recall = 0.95;
   uint64_t seed = 0;
   // How large the weights of float queries are that are rows of scale 1, by bit; empty: all 1.
-  std::vector<float> weight_sizes;
+  std::vector<float> weight_sizes = {};
 };
 
 // How many lists reach the target; 0: not known yet. Floats are farther from their rows than codes.
