@@ -1,8 +1,9 @@
 """Embedding search in bits: floats become short binary codes, scanned at the hardware's speed.
 
 ``pack``, ``unpack``, ``popcount``, ``hamming`` and ``jaccard`` work on arrays of bits;
-``FlatIndex`` and ``IVFIndex`` search packed codes; ``EmbeddingIndex`` searches float embeddings
-through a binarizer such as ``SignBinarizer``; ``load`` reads what ``save`` wrote.
+``FlatIndex``, ``IVFIndex``, ``HNSWIndex`` and ``MIHIndex`` search packed codes; ``EmbeddingIndex``
+searches float embeddings through a binarizer such as ``SignBinarizer``; ``load`` reads what
+``save`` wrote.
 ``bitindex.evaluate`` and ``bitindex.datasets`` measure how good the answers are, and ``tune`` finds
 what suits your data.
 """

@@ -57,7 +57,10 @@ class EmbeddingVersion:
         """Return a version without rows, or raise ValueError if the binarizer is not fitted."""
         binarizer._check_fitted()
         similarity.check_center(binarizer)
-        core = EMBEDDING_KINDS[kind]._core_type(
+        index_type = EMBEDDING_KINDS[kind]
+        if index_type.makes_up_floats:
+            options = {**options, "weight_sizes": similarity.weight_sizes(binarizer)}
+        core = index_type._core_type(
             binarizer.n_bits_,
             "hamming",
             big_endian=True,

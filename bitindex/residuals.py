@@ -177,7 +177,8 @@ class ResidualLists:
 
         Half of the misses is left to queries, which are farther from rows than these from others.
         """
-        asked = np.random.default_rng(seed).permutation(len(sample))[:_ASKED_ROWS]
+        # Not those that centroids began as, which are nearer to these than other rows are.
+        asked = np.random.default_rng((seed, 1)).permutation(len(sample))[:_ASKED_ROWS]
         products = sample[asked] @ sample.T
         if self.similarity.squared_l2:
             products -= (row_dots(sample, sample) / 2).astype(np.float32)

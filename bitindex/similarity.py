@@ -33,6 +33,8 @@ Floats = npt.NDArray[np.float32]
 _LARGEST_NORM = 1e17
 # Means of rows of length 1 are shorter; their medians may be a little longer.
 _LARGEST_UNIT_CENTER = 1.5
+# Random codes that tell how large weights are.
+_WEIGHED_CODES = 256
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,17 @@ class Similarity:
         if self.squared_l2:
             return (-row_dots(directions, directions)).astype(np.float32)
         return row_dots(directions, binarizer.center_).astype(np.float32)
+
+    def weight_sizes(self, binarizer: Binarizer) -> Floats:
+        """Return how large the weights of queries are that are rows of scale 1, shape (n_bits,).
+
+        To six bits, so that it does not matter how a machine rounds products.
+        """
+        bits = np.random.default_rng(0).random((_WEIGHED_CODES, binarizer.n_bits_)) < 0.5
+        weights = binarizer.query_weights(binarizer._decode_rows(pack(bits)))
+        fractions, exponents = np.frexp(np.abs(weights).mean(axis=0))
+        sizes = np.ldexp(np.round(fractions * 64) / 64, exponents)
+        return np.asarray(2 * sizes if self.squared_l2 else sizes, np.float32)
 
     def queries(self, binarizer: Binarizer, queries: Floats, coder: Binarizer) -> QueryEstimates:
         """Return prepared queries as the core scores them.

@@ -42,14 +42,17 @@ class IndexMachine(RuleBasedStateMachine):
         kind=st.sampled_from(sorted(INDEX_KINDS)),
         metric=st.sampled_from(METRICS),
         bit_order=st.sampled_from(BIT_ORDERS),
+        by_popcount=st.booleans(),
     )
-    def start(self, kind, metric, bit_order):
+    def start(self, kind, metric, bit_order, by_popcount):
         if metric not in INDEX_KINDS[kind].metrics:
             metric = INDEX_KINDS[kind].metrics[0]
         self.folder = tempfile.TemporaryDirectory()
         self.n_files = 0
         self.bit_order = bit_order
         self.index = make_index(kind, N_BITS, metric, bit_order)
+        if by_popcount and kind == "flat" and metric in ("jaccard", "dice", "cosine"):
+            self.index = bi.FlatIndex(N_BITS, metric, bit_order=bit_order, sort_by="popcount")
         self.model = ReferenceIndex(N_BITS, metric, bit_order)
 
     def teardown(self):

@@ -5,6 +5,8 @@ law, rows of length 1. Whether what a filter allows has to do with the rows or n
 with as much effort as is enough without one.
 """
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,15 @@ def built(embeddings):
     return index_of
 
 
+@pytest.fixture(scope="module")
+def residuals(embeddings):
+    """Return an index of what is left of rows, whose codes of 4 bits lose little themselves."""
+    binarizer = bi.RotationBinarizer(bits_per_dim=4, random_state=0)
+    index = bi.EmbeddingIndex(binarizer, "ivf", residuals=True).fit(embeddings[0])
+    index.add(embeddings[0])
+    return index
+
+
 def allowed_rows(embeddings, share, form):
     """Some rows: drawn at random, by topic, or those that are farthest from what is asked for."""
     rows, queries, topic = embeddings
@@ -94,3 +105,33 @@ def test_recall_of_codes(embeddings, built, kind):
     for allowed in (None, *(rng.random(N_ROWS) < share for share in SHARES)):
         found, nearest = (each.search(queries, K, allowed)[0] for each in (index, exact))
         assert (found <= nearest[:, -1:]).mean() >= TARGET
+
+
+@pytest.mark.parametrize("form", ["random", "far"])
+@pytest.mark.parametrize("kind", APPROXIMATE)
+def test_recall_after_most_rows_have_gone(embeddings, built, kind, form):
+    queries = embeddings[1]
+    gone = np.random.default_rng(3).permutation(N_ROWS)[: N_ROWS * 9 // 10]
+    index, exact = (copy.copy(built(name)) for name in (kind, "flat"))
+    for each in (index, exact):
+        each.remove(gone)
+    for share in SHARES:
+        allowed = allowed_rows(embeddings, share, form)
+        found, nearest = (each.search(queries, K, filter=allowed) for each in (index, exact))
+        assert recall(found, nearest) >= TARGET
+
+
+@pytest.mark.parametrize("form", ["random", "topics", "far"])
+def test_recall_of_residuals(embeddings, residuals, form):
+    # Of what floats find, as many lists as "auto" stands for lose little that all lists find.
+    rows, queries = embeddings[:2]
+    for share in SHARES:
+        allowed = allowed_rows(embeddings, share, form)
+        true_ids = allowed[bi.evaluate.exact_search(queries, rows[allowed], k=K)[1]]
+        ids, of_all = (
+            residuals.search(queries, K, filter=allowed, effort=effort)[1]
+            for effort in (None, 10**6)
+        )
+        assert np.isin(ids, allowed).all()
+        found, in_all = (bi.evaluate.recall_at_k(part, true_ids, k=K) for part in (ids, of_all))
+        assert found >= TARGET * in_all

@@ -58,3 +58,22 @@ def test_other_codes_of_the_same_direction(tmp_path, metric):
     distances, nearest = loaded.range_search(codes, 1e-6)[1:]
     assert (distances <= 1e-6).all()
     assert np.isin(ids, nearest).all()
+
+
+@pytest.mark.parametrize(("m", "least"), [(3, 0.85), (4, 0.95), (8, 0.95)])
+@pytest.mark.parametrize("n_each", [8, 30])
+def test_twins_leave_links_that_lead_on(m, least, n_each):
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        codes = rng.integers(0, 256, (100, 4), dtype=np.uint8)
+        index = bi.HNSWIndex(32, m=m, ef_construction=16, ef=16)
+        index.add(codes[rng.permutation(np.repeat(np.arange(100), n_each))])
+        assert index._core.n_unreached() == 0
+        assert (index.search(codes, 3)[0] == 0).mean() >= least
+
+
+def test_links_that_give_way_in_turns_are_looked_for_farther_away():
+    rng = np.random.default_rng(30)
+    index = bi.HNSWIndex(32, "jaccard", m=2, ef_construction=2)
+    index.add(rng.integers(0, 256, (8, 4), dtype=np.uint8)[rng.integers(8, size=30)])
+    assert index._core.n_unreached() == 0

@@ -80,6 +80,24 @@ def test_answers(data, n_bytes, n_substrings, fall_back):
     assert_same_index(index, model, queries)
 
 
+@pytest.mark.parametrize("n_bytes", [2, 32, 128])
+def test_no_row_is_found_twice_though_many_buckets_hold_it(n_bytes):
+    rng = np.random.default_rng(n_bytes)
+    # So many at equal distances that rows are found, pushed out by others, and met again.
+    codes = perturbed(rng, np.repeat(rng.integers(0, 256, (3, n_bytes), np.uint8), 700, axis=0), 2)
+    index, model = bi.MIHIndex(8 * n_bytes, fall_back=False), ReferenceIndex(8 * n_bytes)
+    ids = rng.permutation(5000)[: len(codes)]
+    for each in (index, model):
+        each.add(codes, ids)
+        each.update(ids[:60], codes[700:760])
+    queries = perturbed(rng, codes[::300], 1)
+    answers = model.answers(queries)
+    for k in (1, 3, 30, 200, 699):
+        assert_same_answers(index.search(queries, k), answers.nearest(k))
+    for radius in (0, 2, 3, 6):
+        assert_same_answers(index.range_search(queries, radius), answers.within(radius))
+
+
 @pytest.mark.parametrize("data", ["random", "near duplicates"])
 def test_tables_and_scan_agree_where_a_batch_needs_both(data):
     rng = np.random.default_rng(0)

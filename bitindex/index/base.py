@@ -38,6 +38,8 @@ class PackedIndex(RowIndex[_core.Index]):
     _core_type: ClassVar[type[_core.Index]]
     holds_embeddings: ClassVar[bool] = True
     metrics: ClassVar[tuple[str, ...]] = tuple(_core.metric_names())
+    # Whether the compiled class makes up float queries, and is told how large their weights are.
+    makes_up_floats: ClassVar[bool] = False
     # What :func:`tune` tries as the effort of a kind that is not exact, from little to much.
     efforts: ClassVar[tuple[int, ...]] = ()
 

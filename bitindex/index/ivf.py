@@ -39,13 +39,14 @@ class IVFIndex(PackedIndex):
     Lists: each has a centroid, a code that is the bitwise majority of its rows (for ``"jaccard"``,
     ``"dice"`` and ``"cosine"``: their most frequent bits), and holds the rows that are nearest to
     it. Centroids are learned from rows of the index once there are enough of them, and again each
-    time it has grown four-fold; until then a search is exact. A list that is short of rows costs
-    nothing but recall: :meth:`rebalance` learns lists anew, :meth:`train` takes other codes for
-    that.
+    time three times as many have been added or replaced since; until then a search is exact.
+    :meth:`rebalance` learns lists anew at once, :meth:`train` takes other codes for that. What
+    ``nprobe="auto"`` stands for is found out again whenever a quarter of the rows has changed.
 
     Search: at least k rows are found if so many are allowed. With a filter a query looks at more
-    lists, until they hold as many allowed rows as it would look at without one, so that tight
-    filters are exact. Ties go to the smaller id among the rows that were looked at.
+    lists, until they hold as many allowed rows as it would look at without one, or up to four times
+    as many where few are allowed near it; so tight filters are exact. Ties go to the smaller id
+    among the rows that were looked at.
     A radius search looks at the same lists, and so does not find all rows unless `nprobe` covers
     all lists; those that are too far away to hold a result (Hamming) cost nothing.
 
@@ -54,8 +55,8 @@ class IVFIndex(PackedIndex):
     changed since rows were last put in order, at most a sixteenth and some thousands, take up to 50
     bytes more each. While rows are put in order they are in memory twice.
     Time: to add n rows takes n times the comparison with all centroids; rows are moved once for
-    every sixteenth that is added, and lists are learned again at each four-fold growth, which
-    together doubles it at most.
+    every sixteenth that is added, and lists and ``nprobe="auto"`` are learned again as above,
+    which together doubles it at most.
     Thread safe: searches run together, writers run one at a time, and a search sees the index
     before or after a write.
     Source: inverted files for nearest neighbours: Jegou, Douze, Schmid, "Product Quantization for
@@ -76,6 +77,7 @@ class IVFIndex(PackedIndex):
 
     _storage_kind: ClassVar[str] = "ivf"
     _core_type: ClassVar[type[_core.Index]] = _core.IVFIndex
+    makes_up_floats: ClassVar[bool] = True
     efforts: ClassVar[tuple[int, ...]] = (1, 2, 4, 8, 16, 32, 64)
 
     def __init__(
@@ -175,8 +177,9 @@ class IVFIndex(PackedIndex):
     def rebalance(self) -> None:
         """Learn lists from the rows of the index anew, as many as it should have now.
 
-        It does so by itself each time it has grown four-fold; worth while when rows of another
-        kind have come or many have gone. Raises ValueError if the index is memory-mapped.
+        It does so by itself once three times as many have been added or replaced; worth while
+        when rows of another kind have come, for which ``nprobe="auto"`` looks at many of the old
+        lists, or many have gone. Raises ValueError if the index is memory-mapped.
         """
         with self._writing():
             self._lists.rebalance()

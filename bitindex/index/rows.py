@@ -6,7 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -153,6 +153,22 @@ class RowIndex(ABC, Generic[RowsT]):
         """
         with self._write_lock.lock:
             save(self, path)
+
+    def __copy__(self) -> Self:
+        """Return an index of its own: rows that are shared would change in both."""
+        with self._write_lock.lock:
+            meta, sections = self._to_stored()
+            copies = {name: array.copy() for name, array in sections.items()}
+        return self._from_stored(meta, copies, mapped=False)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"{type(self).__name__} cannot be pickled; save(path) writes a file, and other "
+            "processes share it with bitindex.load(path, mmap=True)"
+        )
 
     @abstractmethod
     def _to_stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:

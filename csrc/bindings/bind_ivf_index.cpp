@@ -73,15 +73,19 @@ void bind_ivf_index(py::module_& module) {
       .def(py::init([](size_t n_bits, const std::string& metric, bool big_endian, bool has_scales,
                        bool has_offsets, int vector_type, size_t n_dims,
                        std::optional<size_t> n_lists, const Probes& nprobe, double target_recall,
-                       uint64_t seed) {
+                       uint64_t seed, const std::optional<Array<float>>& weight_sizes) {
+             IVFOptions options = make_options(n_lists, nprobe, target_recall, seed);
+             if (weight_sizes)
+               options.weight_sizes.assign(weight_sizes->data(),
+                                           weight_sizes->data() + weight_sizes->size());
              return std::make_unique<IVFIndex>(make_layout(n_bits, metric, big_endian, has_scales,
                                                            has_offsets, vector_type, n_dims),
-                                               make_options(n_lists, nprobe, target_recall, seed));
+                                               options);
            }),
            arg("n_bits"), arg("metric") = "hamming", arg("big_endian") = true, py::kw_only(),
            arg("has_scales") = false, arg("has_offsets") = false, arg("vector_type") = 0,
            arg("n_dims") = 0, arg("n_lists") = py::none(), arg("nprobe") = "auto",
-           arg("target_recall") = 0.95, arg("seed") = 0)
+           arg("target_recall") = 0.95, arg("seed") = 0, arg("weight_sizes") = py::none())
       .def("n_lists", &IVFIndex::n_lists, no_gil)
       .def("nprobe", &IVFIndex::n_probes, no_gil)
       .def(

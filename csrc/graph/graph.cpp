@@ -7,7 +7,7 @@
 namespace bitindex {
 namespace {
 
-// Of a row that others are linked with, so that they do not take all its links.
+// Of a row that others are linked with, and at most half of its links: the others lead on.
 constexpr size_t kMaxTwins = 8;
 
 }  // namespace
@@ -66,9 +66,10 @@ void Graph::attach_twin(uint32_t row, uint32_t twin) {
     const uint32_t* links = layer.links(twin);
     for (size_t i = is_twin(twin) ? 1 : 0; i < layer.n_links(twin); ++i)
       if (is_child(links[i], twin)) children.push_back(links[i]);
-    const size_t most = is_twin(twin) ? layer.degree() : kMaxTwins;
-    // One link is left that is to no child, for force_link to take.
-    if (children.size() < std::min(most, layer.degree() - 1)) break;
+    // Of a twin one link is that to its parent.
+    const size_t most =
+        is_twin(twin) ? layer.degree() - 1 : std::min(kMaxTwins, layer.degree() / 2);
+    if (children.size() < most) break;
     twin = children[random % children.size()];
   }
   if (!layer.has_link(twin, row)) force_link(twin, row);

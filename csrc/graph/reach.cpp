@@ -58,7 +58,8 @@ void link_unreached(Graph& graph, const RowMetric& metric, size_t width, Cancel&
   const auto entry = graph.entry();
   if (!entry.has_value()) return;
   const Layer& layer = graph.layer(0);
-  // A link that gives way may have been the only one to its row.
+  // A link that gives way may have been the only one to its row, which would so take it back for
+  // ever: each round looks further for a row that has room.
   constexpr size_t kMaxRounds = 10;
   bool gave_way = true;
   for (size_t round = 0; round < kMaxRounds && gave_way; ++round) {
@@ -74,7 +75,8 @@ void link_unreached(Graph& graph, const RowMetric& metric, size_t width, Cancel&
       // From the entry's own row, so that only rows are found that can be reached.
       const uint32_t first = row_of(graph, *entry);
       Beam beam;
-      search.find_nearest(0, {search.keys().key(first), first}, width, beam);
+      search.find_nearest(0, {search.keys().key(first), first},
+                          std::min(width << round, layer.n_nodes()), beam);
       gave_way |= link_from_nearest(graph, row, beam, round);
       reached.add(row);
     }

@@ -9,8 +9,8 @@ namespace bitindex {
 namespace {
 
 constexpr size_t kMinRows = 10'000;  // fewer are scanned faster than lists are chosen
-// Lists are made anew when there are so many times as many rows as before.
-constexpr size_t kGrowth = 4;
+// Lists are made anew when so many times as many rows have been written as they were made for.
+constexpr size_t kWritten = 3;
 
 }  // namespace
 
@@ -19,6 +19,7 @@ IVFIndex::IVFIndex(const IndexLayout& layout, const IVFOptions& options)
   if (!(options.target_recall > 0.0 && options.target_recall <= 1.0))
     throw std::invalid_argument("target_recall must be above 0 and at most 1, got " +
                                 std::to_string(options.target_recall));
+  options_.weight_sizes.resize(layout.n_bits, 1.0f);
 }
 
 size_t IVFIndex::n_lists() const {
@@ -38,7 +39,8 @@ size_t IVFIndex::structure_bytes() const {
 
 bool IVFIndex::wants_lists() const noexcept {
   const size_t n = store().n_live();
-  if (has_lists()) return !is_given_ && n >= kGrowth * n_trained_;
+  if (has_lists())
+    return !is_given_ && since_lists_.n_written() >= kWritten * since_lists_.n_learned();
   return n >= (options_.n_lists > 0 ? kMinRowsOfList * options_.n_lists : kMinRows);
 }
 
@@ -88,12 +90,20 @@ CandidateLists IVFIndex::find_within(const Scan& scan, const QueryBatch& queries
   return scan_groups_within(scan, *score, groups_, list_numbers(lists), radius);
 }
 
-void IVFIndex::rows_written(const NewRows&, const RowsWritten& written, Cancel& cancel) {
+void IVFIndex::rows_written(const NewRows& rows, const RowsWritten& written, Cancel& cancel) {
+  const size_t n_replaced = written.replaced.size();
+  for (RowChanges* since : {&since_lists_, &since_probes_})
+    since->count(rows.n - n_replaced, n_replaced);
   if (has_lists()) place(written.replaced, cancel);
   if (wants_lists())
     make_lists(cancel);
   else
     put_in_order_if_loose();
+  if (has_lists()) learn_probes(cancel);
+}
+
+void IVFIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel& cancel) {
+  ListIndex::rows_moved(kept, cancel);
   if (has_lists()) learn_probes(cancel);
 }
 

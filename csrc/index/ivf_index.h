@@ -7,6 +7,7 @@
 #include "index/centroids.h"
 #include "index/list_choice.h"
 #include "index/list_index.h"
+#include "index/row_changes.h"
 
 namespace bitindex {
 
@@ -18,6 +19,8 @@ struct IVFOptions {
   size_t n_probes = 0;  // 0: as many as reach the target on rows of the index
   double target_recall = 0.95;
   uint64_t seed = 0;
+  // How large the weights of float queries are that are rows of scale 1, by bit; empty: all 1.
+  std::vector<float> weight_sizes = {};
 };
 
 // How many lists reach the target; 0: not known yet. Floats are farther from their rows than codes.
@@ -58,7 +61,8 @@ class IVFIndex : public ListIndex {
   CandidateLists find_nearest(const Scan& scan, const QueryBatch& queries, size_t k) const override;
   CandidateLists find_within(const Scan& scan, const QueryBatch& queries,
                              float radius) const override;
-  void rows_written(const NewRows&, const RowsWritten& written, Cancel& cancel) override;
+  void rows_written(const NewRows& rows, const RowsWritten& written, Cancel& cancel) override;
+  void rows_moved(const std::vector<uint32_t>& kept, Cancel& cancel) override;
   size_t structure_bytes() const override;
   void check_structure(Cancel& cancel) const override;
 
@@ -82,20 +86,20 @@ class IVFIndex : public ListIndex {
   void place_again(const std::vector<uint32_t>& replaced, Cancel& cancel);
   // The lists of codes, whose radii grow to hold them.
   std::vector<uint32_t> lists_of(const uint8_t* codes, size_t n, Cancel& cancel);
-  // Finds out how many lists reach the target recall, asked with rows of the index, where there are
-  // twice as many rows as the last time.
+  // Finds out how many lists reach the target recall, asked with rows of the index, where enough of
+  // them have changed since the last time.
   void learn_probes(Cancel& cancel);
-  std::vector<float> float_queries(const std::vector<uint8_t>& codes, uint64_t seed) const;
+  std::vector<float> float_queries(const std::vector<uint32_t>& rows, uint64_t seed) const;
   size_t probes_for_target(const std::vector<uint32_t>& asked, const ScoreMaker& score,
                            Cancel& cancel) const;
 
   IVFOptions options_;
   std::unique_ptr<Centroids> centroids_;  // one for each group; null where there are none
   std::vector<float> radii_;
-  size_t n_trained_ = 0;
+  RowChanges since_lists_;
   bool is_given_ = false;  // the centroids come from codes of the caller
   LearnedProbes n_learned_;
-  size_t n_learned_from_ = 0;  // rows
+  RowChanges since_probes_;
 };
 
 }  // namespace bitindex

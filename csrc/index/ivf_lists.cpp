@@ -103,8 +103,8 @@ void IVFIndex::fill_lists(std::unique_ptr<Centroids> centroids, Cancel& cancel) 
   centroids_ = std::move(centroids);
   groups_ = std::move(groups);
   radii_ = std::move(radii);
-  n_trained_ = store().n_live();
-  n_learned_from_ = 0;
+  since_lists_ = RowChanges(store().n_live());
+  since_probes_ = RowChanges();
 }
 
 CentroidTerms IVFIndex::mean_terms(const RowOrder& order) const {

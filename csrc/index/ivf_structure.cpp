@@ -24,7 +24,7 @@ IVFStructure IVFIndex::structure() const {
   structure.means = centroids_->means().weights();
   structure.sizes = list_sizes();
   structure.radii = radii_;
-  structure.n_trained = n_trained_;
+  structure.n_trained = since_lists_.n_learned();
   structure.learned = n_learned_;
   structure.is_given = is_given_;
   return structure;
@@ -53,9 +53,11 @@ void IVFIndex::restore_structure(const IVFStructure& structure) {
   groups_ = std::move(groups);
   centroids_ = std::move(centroids);
   radii_ = structure.radii;
-  n_trained_ = structure.n_trained;
+  since_lists_ = RowChanges(structure.n_trained);
+  const size_t n_live = store().n_live();
+  since_lists_.count(n_live - std::min(n_live, structure.n_trained), 0);
   n_learned_ = structure.learned;
-  n_learned_from_ = store().n_live();
+  since_probes_ = RowChanges(n_live);
   is_given_ = structure.is_given;
 }
 

@@ -28,13 +28,23 @@ size_t ListChoice::count_allowed(size_t list) const {
                                                [&](uint32_t row) { return filter.allows(row); }));
 }
 
+double ListChoice::sparseness(size_t n_probes, size_t n_allowed) const noexcept {
+  constexpr double kMost = 4.0;
+  const double share =
+      static_cast<double>(scan_.filter.n_allowed()) / static_cast<double>(scan_.store.n_live());
+  const double expected = share * static_cast<double>(rows_of(n_probes));
+  return std::clamp(expected / std::max(1.0, static_cast<double>(n_allowed)), 1.0, kMost);
+}
+
 bool ListChoice::cut(std::vector<Candidate>& centroids, size_t n_probes, size_t n_rows) const {
-  size_t n_kept = 0, rows = 0;
+  size_t n_kept = 0, n_seen = 0, rows = 0;
   for (const Candidate& centroid : centroids) {
     if (n_kept >= n_probes && rows >= n_rows) break;
     const size_t allowed = count_allowed(centroid.row());
     rows += allowed;
     if (allowed > 0 || !is_filtered()) centroids[n_kept++] = centroid;
+    if (++n_seen == n_probes && is_filtered())
+      n_rows = static_cast<size_t>(static_cast<double>(n_rows) * sparseness(n_probes, rows));
   }
   centroids.resize(n_kept);
   return n_kept >= n_probes && rows >= n_rows;

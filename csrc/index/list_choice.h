@@ -18,7 +18,8 @@ class ListChoice {
 
   // For each query its nearest lists, with their distances: n_probes of them, and more where these
   // hold fewer than k allowed rows, or a filter leaves fewer rows in them than a search without one
-  // looks at. Lists without an allowed row are passed over.
+  // looks at, up to four times as many where they are few near the query. Lists without an allowed
+  // row are passed over.
   CandidateLists nearest(size_t n_probes, size_t k) const;
 
  private:
@@ -27,6 +28,9 @@ class ListChoice {
   // How many rows n_probes lists hold on average.
   size_t rows_of(size_t n_probes) const noexcept;
   size_t count_allowed(size_t list) const;
+  // How many times fewer rows are allowed in a query's nearest n_probes lists, n_allowed, than in
+  // as many others: 1 to 4. What it looks for is then farther away, and spread over more lists.
+  double sparseness(size_t n_probes, size_t n_allowed) const noexcept;
   // Cuts a query's list of centroids where n_probes lists and n_rows rows are together; returns
   // whether they are.
   bool cut(std::vector<Candidate>& centroids, size_t n_probes, size_t n_rows) const;

@@ -5,6 +5,7 @@ namespace {
 
 // Measured: 1 and 10 million codes of 64 to 512 bits, one thread (docs/decisions/mih.md).
 constexpr double kQuery = 1000.0;
+constexpr double kByteOfSubstrings = 5.0;
 constexpr double kProbe = 25.0;
 constexpr double kRowOfBucket = 14.0;
 // A scan for one or two queries reads the codes once for each.
@@ -47,13 +48,14 @@ double scan_cost(const Scan& scan, size_t n_queries) {
   return cost * std::min(1.0, n / static_cast<double>(scan.n_threads));
 }
 
-ProbeBudget::ProbeBudget(double scan_cost, double rows_per_probe, bool may_try)
+ProbeBudget::ProbeBudget(double scan_cost, const MihTables& tables, bool may_try)
     : scan_cost_(scan_cost),
-      rows_per_probe_(rows_per_probe),
+      query_cost_(kQuery + kByteOfSubstrings * static_cast<double>(tables.n_bytes_read())),
+      rows_per_probe_(tables.rows_in_own_bucket()),
       share_(may_try ? kShareToTry * scan_cost : 0.0) {}
 
-double ProbeBudget::cost(double n_probes, double n_rows) noexcept {
-  return kQuery + n_probes * kProbe + n_rows * kRowOfBucket;
+double ProbeBudget::cost(double n_probes, double n_rows) const noexcept {
+  return query_cost_ + n_probes * kProbe + n_rows * kRowOfBucket;
 }
 
 bool ProbeBudget::begin_round(double n_probes, double n_left) noexcept {

@@ -39,7 +39,7 @@ class ProbeBudget {
  public:
   // With an infinite scan_cost nothing is ever too much. A search for all rows within a radius
   // knows what it will cost, and is not given a share to find out.
-  ProbeBudget(double scan_cost, double rows_per_probe, bool may_try);
+  ProbeBudget(double scan_cost, const MihTables& tables, bool may_try);
 
   // Whether to look up n_probes buckets now, where n_left is an upper bound of how many follow
   // until the search ends, these included.
@@ -52,9 +52,10 @@ class ProbeBudget {
   }
 
  private:
-  static double cost(double n_probes, double n_rows) noexcept;
+  double cost(double n_probes, double n_rows) const noexcept;
 
   double scan_cost_;
+  double query_cost_;
   double rows_per_probe_;  // expected
   double share_;
   double limit_ = 0.0;

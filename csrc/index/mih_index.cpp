@@ -92,7 +92,7 @@ CandidateLists MihIndex::find(const Scan& scan, const QueryBatch& batch, size_t 
   const NearerFirst nearer_first(scan.store.ids());
   const double dear =
       options_.fall_back ? scan_cost(scan, batch.n) : std::numeric_limits<double>::infinity();
-  const ProbeBudget budget(dear, tables_.rows_in_own_bucket(), std::isinf(radius));
+  const ProbeBudget budget(dear, tables_, std::isinf(radius));
   const auto limit = static_cast<uint32_t>(whole_bits(radius));
   const size_t n_first = std::min<size_t>(tables_.n_substrings(), size_t{limit} + 1);
   if (!ProbeBudget(budget).begin_round(static_cast<double>(n_first), counts.within(limit)))

@@ -50,6 +50,11 @@ void FoundRows::tighten() {
   is_tight_ = true;
 }
 
+bool FoundRows::holds(uint32_t row) const noexcept {
+  return std::any_of(rows_.begin(), rows_.end(),
+                     [row](const Candidate& c) { return c.row() == row; });
+}
+
 std::vector<Candidate> FoundRows::take() {
   tighten();
   nearer_first_.sort(rows_);
@@ -60,6 +65,7 @@ MihSearch::MihSearch(const MihContext& context, std::vector<MihQuery>& queries)
     : context_(context),
       codes_(context.scan.store.column(0)),
       queries_(queries),
+      n_bytes_of_values_(context.tables.n_bytes_read()),
       gathered_(kRowsTogether * codes_.width()),
       counts_(kRowsTogether) {
   probes_.reserve(kProbesTogether);
@@ -192,6 +198,9 @@ void MihSearch::count_bits(const uint8_t* query, size_t n) {
 bool MihSearch::was_found_before(const Hit& hit) const {
   const std::vector<uint32_t>& replaced = context_.replaced;
   if (std::binary_search(replaced.begin(), replaced.end(), hit.row)) return true;
+  // By the order of look-ups, unless there are fewer rows to compare with.
+  const FoundRows& found = queries_[hit.query].found;
+  if (found.size() <= n_bytes_of_values_) return found.holds(hit.row);
   const size_t n_substrings = context_.tables.n_substrings();
   const uint8_t* const code = codes_.row(hit.row);
   for (size_t j = 0; j < n_substrings; ++j) {

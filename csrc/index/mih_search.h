@@ -31,6 +31,9 @@ class FoundRows {
     is_tight_ = false;
     if (rows_.size() >= 2 * k_ + kRoom) tighten();
   }
+  size_t size() const noexcept { return rows_.size(); }
+  // Whether the row is among them. One that others have pushed out is not, and would be again.
+  bool holds(uint32_t row) const noexcept;
   // Lowers the limit to the distance of the k-th nearest row.
   void tighten();
   std::vector<Candidate> take();
@@ -101,6 +104,7 @@ class MihSearch {
   const Column& codes_;
   std::vector<MihQuery>& queries_;
   std::vector<uint32_t> values_;  // of each query: its substrings
+  size_t n_bytes_of_values_;      // that are read of a code to find those of a row
   uint32_t n_flips_ = 0;
   std::vector<Probe> probes_;
   std::vector<Hit> hits_;

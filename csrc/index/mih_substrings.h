@@ -43,6 +43,8 @@ class Substring {
     for (const Part& part : parts_) value |= part.values[code[part.byte]];
     return value;
   }
+  // How many bytes of a code it reads for that.
+  size_t n_bytes_read() const noexcept { return parts_.size(); }
 
  private:
   // What one byte of a code adds.

@@ -87,6 +87,12 @@ MihTables::MihTables(const CodeLayout& layout, std::vector<uint32_t> bits, const
   memory_bytes_ += bits_.capacity() * sizeof(uint32_t);
 }
 
+size_t MihTables::n_bytes_read() const noexcept {
+  size_t n = 0;
+  for (const Substring& substring : substrings_) n += substring.n_bytes_read();
+  return n;
+}
+
 MihTables MihTables::build(const KernelTable& kernels, const CodeLayout& layout,
                            const Column& codes, const SubstringShape& shape, Cancel& cancel) {
   std::vector<uint32_t> bits = choose_substring_bits(kernels, layout, codes, shape);

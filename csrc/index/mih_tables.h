@@ -52,6 +52,8 @@ class MihTables {
   const MihArrays& arrays() const noexcept { return arrays_; }
   // How many rows are in the bucket of a row, on average.
   double rows_in_own_bucket() const noexcept { return rows_in_own_bucket_; }
+  // How many bytes of a code its values in all substrings take to read.
+  size_t n_bytes_read() const noexcept;
   size_t memory_bytes() const noexcept { return memory_bytes_; }
 
   const Substring& substring(size_t j) const noexcept { return substrings_[j]; }
