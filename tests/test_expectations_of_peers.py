@@ -173,9 +173,10 @@ def test_a_file_and_a_copy_find_the_same(kind, data, tmp_path):
     assert_same_answers(bi.load(tmp_path / "a.bitx").search(queries, 3), answers)
     assert_same_answers(copy.copy(index).search(queries, 3), answers)
     distances, ids = bi.read_faiss(tmp_path / "a.faiss").search(queries, 3)
-    # faiss's graphs link rows of the same code as any others.
-    assert (ids == answers[1]).mean() >= (0.95 if kind == "hnsw" else 1)
-    assert (distances == answers[0]).mean() >= (0.95 if kind == "hnsw" else 1)
+    # faiss's graphs link rows of the same code as any others, and its lists have no means.
+    least = {"hnsw": 0.95, "ivf": 0.8}.get(kind, 1)
+    assert (ids == answers[1]).mean() >= least
+    assert (distances == answers[0]).mean() >= least
 
 
 # usearch

@@ -178,10 +178,13 @@ def test_round_trip(clustered, tmp_path):
     bi.write_faiss(index, path)
     read = bi.read_faiss(path, bit_order="big")
     assert (read.n_lists, read.nprobe) == (index.n_lists, index.nprobe)
-    for nprobe in (1, 3, None, 40):
-        assert_same_answers(
-            read.search(queries, 9, nprobe=nprobe), index.search(queries, 9, nprobe=nprobe)
-        )
+    assert_same_answers(read.search(queries, 9, nprobe=40), index.search(queries, 9, nprobe=40))
+    # faiss's files have no means, which tell a little more than codes which lists are the nearest.
+    nearest = index.search(queries, 9, nprobe=40)[0][:, -1:]
+    with_means, by_codes = (
+        (each.search(queries, 9, nprobe=3)[0] <= nearest).mean() for each in (index, read)
+    )
+    assert with_means >= by_codes >= with_means - 0.15
 
 
 def test_rows_without_a_list_get_one(clustered, tmp_path):

@@ -41,6 +41,12 @@ uint32_t RowGroups::group_of(size_t row) const noexcept {
   return found == misplaced_.end() ? group_of_place(row) : found->second;
 }
 
+size_t RowGroups::count_rows(size_t group, size_t n_rows) const {
+  size_t n = loose(group).size();
+  for_each_range(group, n_rows, [&](size_t first, size_t last) { n += last - first; });
+  return n;
+}
+
 void RowGroups::append(uint32_t group) {
   make_room(tail_groups_, 1);
   loose_[group].push_back(static_cast<uint32_t>(n_known()));

@@ -45,6 +45,8 @@ class RowGroups {
   // to it, in an index of n_rows rows.
   template <class Use>
   void for_each_range(size_t group, size_t n_rows, Use use) const;
+  // The rows of a group in an index of n_rows rows.
+  size_t count_rows(size_t group, size_t n_rows) const;
   // Its other rows, in no order.
   const std::vector<uint32_t>& loose(size_t group) const noexcept { return loose_[group]; }
 

@@ -7,113 +7,14 @@
 #include <optional>
 
 #include "codes/prefetch.h"
-#include "scan/group_visits.h"
-#include "scan/thread_pool.h"
-#include "scan/tile.h"
+#include "scan/visit_groups.h"
 #include "scan/within.h"
 
 namespace bitindex {
 namespace {
 
-// Fewer bytes of codes, counted once for each query, are not worth a task of their own.
-constexpr size_t kMinTaskBytes = size_t{1} << 19;
-constexpr size_t kTasksPerThread = 8;  // evens out threads of unequal speed
-
 // So many bytes are read in the time that a visit takes longer which has no limit yet.
 constexpr size_t bytes_of_limit(size_t k) { return 4000 + 400 * k; }
-
-// Looks at the rows of one visit after the other for their queries.
-class Visitor {
- public:
-  Visitor(const Scan& scan, const QueryPlan& plan, const RowGroups& groups)
-      : scan_(scan), groups_(groups), tile_(scan, plan) {}
-
-  // `next`: the visit after this one, or null.
-  template <class Collector>
-  void visit(const GroupVisit& visit, const GroupVisit* next, Collector* collectors) {
-    const size_t skipped = visit.part * GroupVisits::kPartRows;
-    groups_.for_each_range(visit.group, scan_.store.n_rows(), [&](size_t row, size_t last) {
-      row += skipped;
-      last = std::min(last, row + GroupVisits::kPartRows);
-      while (row < last && !scan_.cancel.stopped() && tile_.load(row, last))
-        tile_.collect_each(visit.queries, visit.n_queries, collectors,
-                           row < last ? rows_from(row, last) : rows_of(next));
-    });
-    if (visit.part > 0) return;
-    const std::vector<uint32_t>& loose = groups_.loose(visit.group);
-    const uint32_t* listed = loose.data();
-    while (!scan_.cancel.stopped() && tile_.load_listed(listed, loose.data() + loose.size()))
-      tile_.collect_each(visit.queries, visit.n_queries, collectors, {});
-  }
-
- private:
-  Upcoming rows_from(size_t row, size_t last) const {
-    if (!scan_.filter.allows_all()) return {};
-    const Column& codes = scan_.store.column(0);
-    return {codes.row(row), std::min(last - row, tile_.capacity()) * codes.width()};
-  }
-  Upcoming rows_of(const GroupVisit* visit) const {
-    if (visit == nullptr || visit->group == groups_.unplaced()) return {};
-    const size_t first = groups_.starts()[visit->group] + visit->part * GroupVisits::kPartRows;
-    return rows_from(first, groups_.starts()[visit->group + 1]);
-  }
-
-  const Scan& scan_;
-  const RowGroups& groups_;
-  Tile tile_;
-};
-
-size_t count_rows(const RowGroups& groups, size_t group, size_t n_rows) {
-  size_t n = groups.loose(group).size();
-  groups.for_each_range(group, n_rows, [&](size_t first, size_t last) { n += last - first; });
-  return n;
-}
-
-// Ends of tasks of about the same work, as positions in `visits`.
-std::vector<size_t> cut_tasks(const Scan& scan, const RowGroups& groups,
-                              const std::vector<GroupVisit>& visits) {
-  const size_t n_bytes = scan.store.column(0).width();
-  const auto work_of = [&](const GroupVisit& visit) {
-    const size_t n_rows = count_rows(groups, visit.group, scan.store.n_rows());
-    return std::min(n_rows, GroupVisits::kPartRows) * n_bytes * visit.n_queries;
-  };
-  size_t total = 0;
-  for (const GroupVisit& visit : visits) total += work_of(visit);
-  const size_t share = total / (scan.n_threads * kTasksPerThread);
-  const size_t enough =
-      scan.n_threads == 1 ? std::numeric_limits<size_t>::max() : std::max(kMinTaskBytes, share);
-  std::vector<size_t> ends;
-  size_t work = 0;
-  for (size_t i = 0; i < visits.size(); ++i) {
-    work += work_of(visits[i]);
-    if (work < enough && i + 1 < visits.size()) continue;
-    ends.push_back(i + 1);
-    work = 0;
-  }
-  return ends;
-}
-
-// begin(query, group, collector) readies a collector for a visit, a copy of `collector` or one that
-// has served before; end(query, collector) takes out what it has found there, on any thread.
-template <class Collector, class Begin, class End>
-void run_visits(const Scan& scan, const QueryPlan& plan, const RowGroups& groups,
-                GroupVisits& chosen, const Collector& collector, Begin begin, End end) {
-  const std::vector<GroupVisit> visits = chosen.cut(groups, scan.store.n_rows());
-  const std::vector<size_t> ends = cut_tasks(scan, groups, visits);
-  size_t n_together = 0;
-  for (const GroupVisit& visit : visits) n_together = std::max(n_together, visit.n_queries);
-  run_tasks(ends.size(), scan.n_threads, scan.cancel, [&](size_t task) {
-    Visitor visitor(scan, plan, groups);
-    std::vector<Collector> collectors(n_together, collector);
-    for (size_t i = task == 0 ? 0 : ends[task - 1]; i < ends[task]; ++i) {
-      const GroupVisit& visit = visits[i];
-      for (size_t j = 0; j < visit.n_queries; ++j)
-        begin(visit.queries[j], visit.group, collectors[j]);
-      visitor.visit(visit, i + 1 < ends[task] ? &visits[i + 1] : nullptr, collectors.data());
-      for (size_t j = 0; j < visit.n_queries; ++j) end(visit.queries[j], collectors[j]);
-    }
-  });
-}
 
 float before(std::optional<float> similarity, float limit) {
   return similarity.has_value() ? limit_before(*similarity, limit) : limit;
@@ -288,7 +189,7 @@ bool is_better_at_once(const Scan& scan, const QueryPlan& plan, const RowGroups&
     for (size_t i = 1; i < chosen[q].size(); ++i, ++n_others) {
       if (!is_first[chosen[q][i]]) continue;
       is_first[chosen[q][i]] = false;
-      n_rows_again += count_rows(groups, chosen[q][i], scan.store.n_rows());
+      n_rows_again += groups.count_rows(chosen[q][i], scan.store.n_rows());
     }
   return n_rows_again * scan.store.column(0).width() > n_others * bytes_of_limit(k);
 }
@@ -300,7 +201,7 @@ CandidateLists scan_groups_nearest(const Scan& scan, const Score& score, const R
   CandidateLists lists(chosen.size());
   if (k == 0) return lists;
   const bool has_unplaced =
-      similarities == nullptr && count_rows(groups, groups.unplaced(), scan.store.n_rows()) > 0;
+      similarities == nullptr && groups.count_rows(groups.unplaced(), scan.store.n_rows()) > 0;
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
     const float* of_batch =
         similarities == nullptr ? nullptr : similarities + first_query * groups.n_groups();
@@ -325,7 +226,7 @@ CandidateLists scan_groups_within(const Scan& scan, const Score& score, const Ro
                                   const GroupChoice& chosen, float radius) {
   CandidateLists lists(chosen.size());
   const NearerFirst nearer_first(scan.store.ids());
-  const bool has_unplaced = count_rows(groups, groups.unplaced(), scan.store.n_rows()) > 0;
+  const bool has_unplaced = groups.count_rows(groups.unplaced(), scan.store.n_rows()) > 0;
   for_each_batch(scan, score, chosen.size(), [&](const QueryPlan& plan, size_t first_query) {
     GroupVisits visits;
     for (size_t q = 0; q < plan.n_queries(); ++q) {
