@@ -1,4 +1,4 @@
-"""Means beside the centroids of IVFIndex: which lists they choose, and files with and without them."""
+"""Means beside the centroids of IVFIndex: which lists they choose, and files without them."""
 
 import numpy as np
 import pytest
@@ -118,7 +118,7 @@ def test_an_index_without_means_lives_on(codes, tmp_path):
     loaded = bi.load(tmp_path / "codes.bitx")
     loaded.add(codes[2000:])
     loaded.remove(np.arange(0, 4000, 7))
-    distances, ids = loaded.search(codes[1:50], 1, nprobe=4)
+    distances, _ = loaded.search(codes[1:50], 1, nprobe=4)
     assert (distances == 0)[np.arange(1, 50) % 7 != 0].mean() > 0.9
     assert "structure/means" not in saved(loaded, tmp_path / "again.bitx").sections
     loaded.rebalance()
