@@ -1,9 +1,13 @@
-"""How much of a Tanimoto search do the numbers of bits save, beside a plain scan and FPSim2?"""
+"""How much of a Tanimoto search do the numbers of bits save, beside a plain scan and FPSim2?
+
+And what do they cost where they save nothing, for random codes with half of their bits set?
+"""
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,7 @@ from common import (
     check_equal,
     compared,
     peer,
+    random_codes,
     rates_in_turns,
     ratio_text,
     spread,
@@ -45,14 +50,14 @@ Found = list[np.ndarray[Any, np.dtype[Any]]]
 class Library:
     """The same fingerprints by popcount, as they come, and in FPSim2."""
 
-    def __init__(self, rows: Packed, queries: Packed) -> None:
+    def __init__(self, rows: Packed, queries: Packed, with_peer: bool) -> None:
         self.queries = queries
         self.by_popcount = bi.FlatIndex(N_BITS, "jaccard", sort_by="popcount")
         self.plain = bi.FlatIndex(N_BITS, "jaccard")
         for index in (self.by_popcount, self.plain):
             index.add(rows)
         self.engine = None
-        if fpsim2 is not None and data_structs is not None:
+        if with_peer and fpsim2 is not None and data_structs is not None:
             self.engine = fpsim2_engine(fpsim2, rows, bi.popcount(rows))
             self.single = rdkit_fingerprints(data_structs, queries[:N_ALONE])
 
@@ -102,35 +107,44 @@ def measure(
     }
 
 
+def dense_rows_and_queries(n_rows: int, n_queries: int) -> tuple[Packed, Packed]:
+    """Return random rows with half of their bits set, and queries that are none of them."""
+    rng = np.random.default_rng(1)
+    rows, queries = (next(random_codes(rng, n, N_BITS, n)) for n in (n_rows, n_queries))
+    return rows, queries
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser)
     arguments = parser.parse_args()
     rows, queries, n_distinct = rows_and_queries(arguments, max(BATCHES))
-    library = Library(rows, queries)
 
-    print(f"{len(rows):,} fingerprints of {N_BITS:,} bits, rows by popcount")
+    print(f"{len(rows):,} codes of {N_BITS:,} bits, rows by popcount")
     columns = Columns(
-        *("search", "queries", "threads", "  found", "queries/s"),
+        *("codes       ", "search", "queries", "threads", "  found", "queries/s"),
         *(f"{f'times {name}':>20}" for name in ("plain", "FPSim2")),
     )
     results = []
-    for threads in thread_counts():
-        for n_together in (*BATCHES, 1):
-            for search in SEARCHES:
-                row = measure(library, search, n_together, threads, arguments.turns)
-                results.append(row)
-                columns.row(
-                    search,
-                    n_together,
-                    threads,
-                    f"{row['n_found']['median']:,.0f}",
-                    f"{row['rates']['by popcount']['median']:,.0f}",
-                    *(
-                        ratio_text(row["ratios"][name]) if name in row["ratios"] else ""
-                        for name in ("plain", "FPSim2")
-                    ),
-                )
+    for kind in ("fingerprints", "dense"):
+        if kind == "dense":
+            rows, queries = dense_rows_and_queries(len(rows), max(BATCHES))
+        library = Library(rows, queries, with_peer=kind == "fingerprints")
+        for threads, n_together, search in product(thread_counts(), (*BATCHES, 1), SEARCHES):
+            row = measure(library, search, n_together, threads, arguments.turns)
+            results.append({"codes": kind, **row})
+            columns.row(
+                kind,
+                search,
+                n_together,
+                threads,
+                f"{row['n_found']['median']:,.0f}",
+                f"{row['rates']['by popcount']['median']:,.0f}",
+                *(
+                    ratio_text(row["ratios"][name]) if name in row["ratios"] else ""
+                    for name in ("plain", "FPSim2")
+                ),
+            )
     installed = (("FPSim2", fpsim2), ("rdkit", data_structs))
     path = write_results(
         "bitbound",

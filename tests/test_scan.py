@@ -134,10 +134,13 @@ def test_slices_of_every_width(isa, use_isa):
         index, model = bi.FlatIndex(n_bits, metric), ReferenceIndex(n_bits, metric)
         index.add(codes)
         model.add(codes)
-        answers = model.answers(codes[-5:])
-        assert_same_answers(index.search(codes[-5:], 4), answers.nearest(4))
+        # So many queries share slices, more of short codes.
+        n_queries = max(7, 224 // len(codes[0]))
+        queries = np.resize(codes[::-1], (n_queries, len(codes[0])))
+        answers = model.answers(queries)
+        assert_same_answers(index.search(queries, 4), answers.nearest(4))
         radius = answers.distances[0, 20]
-        assert_same_answers(index.range_search(codes[-5:], radius), answers.within(radius))
+        assert_same_answers(index.range_search(queries, radius), answers.within(radius))
 
 
 def test_ties_with_what_another_thread_has_found():
@@ -156,7 +159,7 @@ def test_ties_with_what_another_thread_has_found():
 
 
 @pytest.mark.parametrize("metric", bi._core.metric_names())
-@pytest.mark.parametrize("n_queries", [1, 5])
+@pytest.mark.parametrize("n_queries", [1, 5, 15])
 def test_the_nearest_are_the_first_of_all(metric, n_queries):
     # A search for all rows has no limit, and none of the short cuts that come with one.
     codes = np.random.default_rng(8).integers(0, 256, (N_ROWS, 15), dtype=np.uint8)

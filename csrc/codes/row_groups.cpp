@@ -34,6 +34,14 @@ uint32_t RowGroups::group_of_place(size_t row) const noexcept {
   return static_cast<uint32_t>(behind - starts_.begin() - 1);
 }
 
+uint32_t RowGroups::group_of_place(size_t row, size_t near) const noexcept {
+  constexpr size_t kSteps = 8;
+  if (near >= n_groups() || row < starts_[near]) return group_of_place(row);
+  for (size_t group = near; group < std::min(near + kSteps, n_groups()); ++group)
+    if (row < starts_[group + 1]) return static_cast<uint32_t>(group);
+  return group_of_place(row);
+}
+
 uint32_t RowGroups::group_of(size_t row) const noexcept {
   if (row >= n_known()) return static_cast<uint32_t>(unplaced());
   if (row >= n_ordered()) return tail_groups_[row - n_ordered()];

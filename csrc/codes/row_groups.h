@@ -40,6 +40,8 @@ class RowGroups {
   uint32_t group_of(size_t row) const noexcept;
   // The group in whose place this ordered row stands.
   uint32_t group_of_place(size_t row) const noexcept;
+  // The same, sooner where that is the group `near` or not far behind it.
+  uint32_t group_of_place(size_t row, size_t near) const noexcept;
 
   // Calls use(first, last) for the ranges of rows that stand in the place of this group and belong
   // to it, in an index of n_rows rows.

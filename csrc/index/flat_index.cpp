@@ -21,9 +21,9 @@ FlatIndex::FlatIndex(const IndexLayout& layout, bool by_popcount)
         "'");
 }
 
-const FoldedCodes* FlatIndex::folds_for(size_t n_queries, Cancel& cancel) const {
-  const bool suits = !folds_.levels().empty() && n_queries <= PopcountScan::kMostAlone;
-  return suits && folds_.catch_up(store().column(kCodes), cancel) ? &folds_ : nullptr;
+const FoldedCodes* FlatIndex::folds(Cancel& cancel) const {
+  return !folds_.levels().empty() && folds_.catch_up(store().column(kCodes), cancel) ? &folds_
+                                                                                     : nullptr;
 }
 
 template <class UsePopcounts, class UseAll>
@@ -36,8 +36,8 @@ CandidateLists FlatIndex::find(const Scan& scan, const QueryBatch& queries,
     return metric().score(kernels(), layout().codes(), codes, n,
                           store().column(kRowTerms).floats());
   };
-  PopcountScan popcounts(scan, *groups_, folds_for(queries.n, scan.cancel), *overlap, queries.n,
-                         make_score);
+  const PopcountOrder order = {*groups_, ids_ascend_, folds(scan.cancel)};
+  PopcountScan popcounts(scan, order, *overlap, queries.n, make_score);
   return use_popcounts(popcounts);
 }
 
@@ -91,6 +91,16 @@ void FlatIndex::put_in_order() {
   reorder_rows(order.rows);
   folds_.clear();
   groups_ = std::move(ordered);
+  ids_ascend_ = ids_ascend();
+}
+
+bool FlatIndex::ids_ascend() const {
+  const IdMap& ids = store().ids();
+  if (ids.ascending()) return true;
+  for (size_t group = 0; group < groups_->n_groups(); ++group)
+    for (size_t row = groups_->starts()[group] + 1; row < groups_->starts()[group + 1]; ++row)
+      if (ids.id(row) <= ids.id(row - 1)) return false;
+  return true;
 }
 
 void FlatIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel&) {
@@ -119,6 +129,7 @@ void FlatIndex::find_order() {
   }
   for (size_t i = 1; i < starts.size(); ++i) starts[i] += starts[i - 1];
   groups_.emplace(std::move(starts));
+  ids_ascend_ = ids_ascend();
 }
 
 size_t FlatIndex::structure_bytes() const {

@@ -27,18 +27,21 @@ class FlatIndex : public Index {
   size_t structure_bytes() const override;
 
  private:
-  // The folds of all rows for so many queries, or null.
-  const FoldedCodes* folds_for(size_t n_queries, Cancel& cancel) const;
+  // The folds of all rows, or null.
+  const FoldedCodes* folds(Cancel& cancel) const;
   template <class UsePopcounts, class UseAll>
   CandidateLists find(const Scan& scan, const QueryBatch& queries, UsePopcounts use_popcounts,
                       UseAll use_all) const;
   uint32_t popcount_of(size_t row) const;
   void place(const std::vector<uint32_t>& replaced);
   void put_in_order();
+  // Whether they do within each popcount.
+  bool ids_ascend() const;
 
   bool by_popcount_;
   std::optional<RowGroups> groups_;  // by popcount; none while no order is known
-  mutable FoldedCodes folds_;        // of few queries at a time, which make them
+  bool ids_ascend_ = false;          // see ids_ascend(); ordered rows keep their order
+  mutable FoldedCodes folds_;        // which searches make
 };
 
 }  // namespace bitindex

@@ -1,5 +1,7 @@
 #include "index/mih_cost.h"
 
+#include "scan/query_plan.h"
+
 namespace bitindex {
 namespace {
 
@@ -8,8 +10,7 @@ constexpr double kQuery = 1000.0;
 constexpr double kByteOfSubstrings = 5.0;
 constexpr double kProbe = 25.0;
 constexpr double kRowOfBucket = 14.0;
-// A scan for one or two queries reads the codes once for each.
-constexpr size_t kAlone = 2;
+// A scan for few queries counts the codes once for each.
 constexpr double kByteAlone = 0.023;
 // One for more transposes them for all, and then counts.
 constexpr double kRowTransposed = 1.5, kByteTransposed = 0.09;
@@ -38,7 +39,7 @@ double scan_cost(const Scan& scan, size_t n_queries) {
   const auto n_allowed = static_cast<double>(scan.filter.n_allowed());
   const auto n = static_cast<double>(n_queries);
   double cost;
-  if (n_queries <= kAlone) {
+  if (n_queries < QueryPlan::min_sliced(scan.store.column(0).width())) {
     cost = std::min(n_rows * kByteAlone, n_allowed * kByteGathered) * n_bytes;
   } else {
     const double once = kRowTransposed + kByteTransposed * n_bytes;

@@ -2,7 +2,8 @@
 //
 // Two sets of a and b bits have at most min(a, b) in common, so a popcount alone bounds the
 // similarity: of Tanimoto t, b lies between t a and a / t. A query by itself looks at folded codes
-// first; many share the preparation of rows.
+// first; many share the preparation of rows. What one query reads of a few rows tells which of both
+// is cheaper.
 // Source: Swamidass, Baldi, "Bounds and algorithms for fast exact searches of chemical fingerprints
 // in linear and sublinear time", J. Chem. Inf. Model. 47 (2007).
 #pragma once
@@ -19,18 +20,20 @@
 
 namespace bitindex {
 
+struct PopcountOrder {
+  const RowGroups& groups;   // one for each popcount
+  bool ids_ascend;           // within each of them
+  const FoldedCodes* folds;  // of all rows, or null
+};
+
 class PopcountScan {
  public:
   // The score of n_queries codes, one after the other, against the rows.
   using MakeScore = std::function<std::unique_ptr<Score>(const uint8_t* codes, size_t n_queries)>;
 
-  // With folds, so many queries may be quicker one by one.
-  static constexpr size_t kMostAlone = 512;
-
-  // `groups` has a group for each popcount; `folds` are those of all rows, or null. All references
-  // outlive this.
-  PopcountScan(const Scan& scan, const RowGroups& groups, const FoldedCodes* folds,
-               const OverlapScore& score, size_t n_queries, const MakeScore& make_score);
+  // All references outlive this.
+  PopcountScan(const Scan& scan, const PopcountOrder& order, const OverlapScore& score,
+               size_t n_queries, const MakeScore& make_score);
 
   CandidateLists nearest(size_t k);
   CandidateLists within(float radius);
@@ -41,6 +44,7 @@ class PopcountScan {
   struct Together {
     size_t first_query, last_query;
     RowRange rows;
+    bool some_need_less = true;  // or may, once they have found near rows
   };
 
   size_t n_queries() const noexcept { return order_.size(); }
@@ -50,15 +54,28 @@ class PopcountScan {
   RowRange rows_within(size_t place, float limit) const;
   // So many rows of popcounts near that of the query.
   RowRange rows_nearby(size_t place, size_t n) const;
-  // The key that the k-th nearest row found has.
+  // What the key of the k-th nearest row is known to be at most.
   float limit_of(size_t place, size_t k) const;
-  std::vector<Together> put_together(const std::vector<RowRange>& ranges) const;
-  // Does without folds where they could not tell rows within this limit of a query from others.
-  void drop_idle_folds(size_t place, float limit);
-  // Calls look_for(place) for each query, if folds spare it so much that this is quicker than to
-  // prepare rows for all: that of pilot() tells. Returns whether it is done.
+  std::vector<Together> put_together(size_t first_query, const std::vector<RowRange>& ranges) const;
+  // Whether folds could tell rows within this limit of the query from others.
+  bool folds_tell(size_t place, float limit) const;
+  // What the query would read by itself: of the rows within this limit a few tell.
+  double bytes_alone(size_t place, float limit);
+  // The same for pilot() and the k nearest rows: tighter limits are on the way, so that a large
+  // batch tries it.
   template <class LookFor>
-  bool look_one_by_one(LookFor look_for);
+  double bytes_alone_of_nearest(LookFor look_for, size_t k);
+  // Whether queries had better look one by one where pilot() reads so much by itself; does without
+  // folds otherwise.
+  bool choose_alone(double bytes_alone);
+  // What the query reads of these rows, going by runs of a few.
+  double bytes_by_folds(size_t place, float limit, const RowRange& rows);
+  // What each of n queries like this one reads together, in the same unit.
+  double bytes_of_each_together(size_t place, size_t n) const;
+  // Calls look_for(place) for each query as long as that is cheaper than to look together; returns
+  // how many are done, the first ones.
+  template <class LookFor>
+  size_t look_one_by_one(LookFor look_for);
   // Calls use(part, score, n, first_place) to scan a part of the rows for some queries.
   template <class Use>
   void look_at(const Together& queries, Use use);
@@ -75,7 +92,8 @@ class PopcountScan {
 
   const Scan& scan_;
   const RowGroups& groups_;
-  std::atomic<size_t> n_bytes_read_{0};  // where folds are looked at
+  bool ids_ascend_;
+  std::atomic<size_t> n_bytes_read_{0};  // by queries that look alone
   std::optional<FoldedRows> folded_;
   std::optional<RowFilter> misplaced_;  // loose rows among the ordered ones
   const OverlapScore& score_;
@@ -83,6 +101,7 @@ class PopcountScan {
   size_t n_bytes_;
   std::vector<size_t> order_;   // queries by popcount
   std::vector<uint8_t> codes_;  // in that order
+  std::vector<float> limits_;   // likewise: known besides the lists
   CandidateLists lists_;        // likewise
 };
 

@@ -3,8 +3,12 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 namespace bitindex {
+
+// Less than all ids.
+constexpr int64_t kAnyId = std::numeric_limits<int64_t>::min();
 
 // Floats as integers in the same order; 0 and -0 are the same.
 inline uint32_t ordered_bits(float x) noexcept {

@@ -5,16 +5,21 @@
 namespace bitindex {
 namespace {
 
-// A level that lets pass more than 1 / this of the rows is left out for some tiles, and for twice
-// as many the next time.
-constexpr size_t kWorthwhile = 2;
 constexpr size_t kGatheredRows = 32;
+// To test a count takes as long as to count so many bytes.
+constexpr size_t kBytesOfTest = 8;
+// Folds of more bytes than that come from memory, at half the speed.
+constexpr size_t kCachedBytes = size_t{16} << 20;
 
 }  // namespace
 
 FoldFilter::FoldFilter(const KernelTable& kernels, const FoldedRows& folded, const uint8_t* query,
-                       size_t max_rows)
-    : kernels_(kernels), folded_(folded), counts_(max_rows), positions_(max_rows + 16) {
+                       size_t n_bytes, size_t max_rows)
+    : kernels_(kernels),
+      folded_(folded),
+      n_bytes_(n_bytes),
+      counts_(max_rows),
+      positions_(max_rows + 16) {
   size_t width = 0;
   for (const Column& level : folded.codes.levels()) {
     width = level.width();
@@ -28,6 +33,11 @@ void FoldFilter::pass() noexcept {
   if (n_tiles_left_out_ > 0 && --n_tiles_left_out_ == 0) first_level_ = 0;
 }
 
+bool FoldFilter::is_worthwhile(size_t i, size_t n, size_t n_found) const noexcept {
+  const size_t next = i + 1 < queries_.size() ? level(i + 1).width() : n_bytes_;
+  return n_found * bytes_of_gathered(next) <= n * (next - level(i).width());
+}
+
 size_t FoldFilter::select(size_t first_row, size_t n, int32_t most) {
   pass();
   const auto limit = static_cast<float>(most);
@@ -35,7 +45,7 @@ size_t FoldFilter::select(size_t first_row, size_t n, int32_t most) {
   while (i < queries_.size() && !FoldedCodes::tells_apart(level(i).width(), most)) ++i;
   for (; i < queries_.size(); leave_out(i++)) {
     n_found = select_all(i, first_row, n, limit);
-    if (n_found * kWorthwhile <= n) break;
+    if (is_worthwhile(i, n, n_found)) break;
   }
   if (i == queries_.size()) return n;
   while (++i < queries_.size()) n_found = narrow(i, first_row, n_found, limit);
@@ -50,7 +60,8 @@ void FoldFilter::leave_out(size_t i) noexcept {
 
 size_t FoldFilter::select_all(size_t i, size_t first_row, size_t n, float most) {
   const RowTest test = {1.0f, 0.0f, 0.0f, most, nullptr, nullptr};
-  add_read(n * level(i).width());
+  const size_t n_times = level(i).n_rows() * level(i).width() <= kCachedBytes ? 1 : 2;
+  add_read(n * (level(i).width() * n_times + kBytesOfTest));
   kernels_.xor_count_rows(queries_[i].data(), level(i).row(first_row), n, level(i).width(),
                           counts_.data());
   return kernels_.select_rows(counts_.data(), n, test, positions_.data());
@@ -59,7 +70,7 @@ size_t FoldFilter::select_all(size_t i, size_t first_row, size_t n, float most) 
 size_t FoldFilter::narrow(size_t i, size_t first_row, size_t n_found, float most) {
   const RowTest test = {1.0f, 0.0f, 0.0f, most, nullptr, nullptr};
   const size_t width = level(i).width();
-  add_read(n_found * width);
+  add_read(n_found * bytes_of_gathered(width));
   uint32_t passed[kGatheredRows + 16];
   size_t n_left = 0;
   for (size_t first = 0; first < n_found; first += kGatheredRows) {

@@ -11,11 +11,15 @@
 
 namespace bitindex {
 
+// To gather a row of so many bytes, and to count it, takes as long as to count so many bytes of
+// rows next to each other.
+constexpr size_t bytes_of_gathered(size_t width) noexcept { return 256 + 2 * width; }
+
 class FoldFilter {
  public:
-  // At most max_rows rows are looked at together.
+  // For a query of n_bytes. At most max_rows rows are looked at together.
   FoldFilter(const KernelTable& kernels, const FoldedRows& folded, const uint8_t* query,
-             size_t max_rows);
+             size_t n_bytes, size_t max_rows);
 
   // Whether folds have told too few rows apart of late, so that there is no asking.
   bool rests() const noexcept { return first_level_ == queries_.size(); }
@@ -25,20 +29,23 @@ class FoldFilter {
   // in at most `most` bits, in positions(); returns how many. All of them where it rests.
   size_t select(size_t first_row, size_t n, int32_t most);
   const uint32_t* positions() const noexcept { return positions_.data(); }
-  // So many bytes were read, besides those of folds.
+  // So much was read, besides folds: in bytes next to each other that take as long.
   void add_read(size_t n_bytes) noexcept {
     folded_.n_bytes_read.fetch_add(n_bytes, std::memory_order_relaxed);
   }
 
  private:
   const Column& level(size_t i) const noexcept { return folded_.codes.levels()[i]; }
-  // Begins with the next level for a while.
+  // Whether level i has spared more than it cost, where n_found of n rows came through it.
+  bool is_worthwhile(size_t i, size_t n, size_t n_found) const noexcept;
+  // Begins with the next level for some tiles, and for twice as many the next time.
   void leave_out(size_t i) noexcept;
   size_t select_all(size_t i, size_t first_row, size_t n, float most);
   size_t narrow(size_t i, size_t first_row, size_t n_found, float most);
 
   const KernelTable& kernels_;
   const FoldedRows& folded_;
+  size_t n_bytes_;                             // of codes
   std::vector<std::vector<uint8_t>> queries_;  // folded, by level
   size_t first_level_ = 0;                     // that is worth it
   size_t n_tiles_left_out_ = 0;                // before all levels are tried again

@@ -61,7 +61,7 @@ class FoldedCodes {
 // The folds of all rows of a scan for one query.
 struct FoldedRows {
   const FoldedCodes& codes;
-  std::atomic<size_t>& n_bytes_read;  // of folds and of codes: adds up what they did not spare
+  std::atomic<size_t>& n_bytes_read;  // what folds did not spare: see FoldFilter::add_read
 };
 
 }  // namespace bitindex

@@ -8,17 +8,21 @@
 namespace bitindex {
 namespace {
 
-// Slicing rows costs as much as counting them for two queries (docs/decisions/scan.md).
-constexpr size_t kMinSlicedQueries = 3;
+// Slicing rows costs as much as counting them for seven queries, and for more where rows are short
+// (docs/decisions/scan.md).
+constexpr size_t kMinSlicedQueries = 7;
+constexpr size_t kMinSlicedBytes = 224;  // of all queries together
+constexpr size_t kMinTableQueries = 3;
 constexpr size_t kQueriesPerTask = 64;
 constexpr size_t kBatchTableBytes = size_t{16} << 20;
 
 // Slices for queries that plan each for itself save at most a sixth on AVX2, and nothing on AVX-512
 // (docs/decisions/ivf.md).
-Method choose_method(const Score& score, size_t n_queries, bool look_together) {
+Method choose_method(const Score& score, size_t n_queries, size_t n_bytes, bool look_together) {
   if (score.bit_counts() == nullptr) return Method::kTables;
-  if (n_queries < kMinSlicedQueries || !look_together) return Method::kRows;
-  return score.bounds_sums() ? Method::kSlices : Method::kTables;
+  if (!look_together) return Method::kRows;
+  if (!score.bounds_sums()) return n_queries < kMinTableQueries ? Method::kRows : Method::kTables;
+  return n_queries < QueryPlan::min_sliced(n_bytes) ? Method::kRows : Method::kSlices;
 }
 
 }  // namespace
@@ -28,7 +32,7 @@ QueryPlan::QueryPlan(const Scan& scan, const Score& score, size_t first_query, s
     : score_(score),
       first_query_(first_query),
       n_queries_(n_queries),
-      method_(choose_method(score, n_queries, look_together)),
+      method_(choose_method(score, n_queries, scan.store.column(0).width(), look_together)),
       ranks_by_bits_(method_ != Method::kTables &&
                      ranks_by_tally(score, scan.store.column(0).width())),
       table_bytes_(32 * scan.store.column(0).width()) {
@@ -49,6 +53,10 @@ QueryPlan::QueryPlan(const Scan& scan, const Score& score, size_t first_query, s
                       SliceGroup(scan.kernels, *score.bit_counts(), first_query + q,
                                  std::min(kGroup, n_queries - q));
             });
+}
+
+size_t QueryPlan::min_sliced(size_t n_bytes) noexcept {
+  return std::max(kMinSlicedQueries, kMinSlicedBytes / n_bytes);
 }
 
 size_t QueryPlan::most_queries(size_t n_bytes) noexcept {

@@ -21,6 +21,8 @@ class QueryPlan {
   QueryPlan(const Scan& scan, const Score& score, size_t first_query, size_t n_queries,
             bool look_together = true);
 
+  // So few queries of codes of n_bytes count bits row by row, and from there on by slices.
+  static size_t min_sliced(size_t n_bytes) noexcept;
   // So many queries of codes of n_bytes are planned together, because of the memory.
   static size_t most_queries(size_t n_bytes) noexcept;
 

@@ -109,26 +109,32 @@ void find_k_nearest(const Scan& scan, const QueryPlan& plan, size_t k,
   });
 }
 
-// Guesses how far the k-th nearest rows are at most, from a sample of the rows. Without it, about
-// k (1 + log(n / k)) rows come within the limit before it is tight, which is dear for large k.
-bool guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
-                  std::vector<SharedLimit>& limits) {
+// Guesses how far the k-th nearest rows are at most, from a sample of the rows, and lowers `limits`
+// to that. Without it, about k (1 + log(n / k)) rows come within the limit before it is tight,
+// which is dear for large k. Returns which queries have a guess.
+std::vector<bool> guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
+                               std::vector<SharedLimit>& limits) {
   const double share = static_cast<double>(k) / RowFilter::kSampleShare;
   // So many of the k are in the sample, or fewer, but for one sample in ten thousand.
   const auto rank = static_cast<size_t>(share + 4.0 * std::sqrt(share) + 4.0);
+  std::vector<bool> guessed(plan.n_queries(), false);
   // A scan for few queries waits for memory anyway, and the sample is far apart there.
-  if (plan.method() == Method::kRows) return false;
+  if (plan.method() == Method::kRows) return guessed;
   if (k < kMinGuessedK || scan.filter.n_allowed() < 4 * rank * RowFilter::kSampleShare)
-    return false;
+    return guessed;
   const RowFilter sample = scan.filter.sample(scan.store.n_rows());
-  const Scan sampled = {scan.store,  scan.kernels, sample,       scan.n_threads,
-                        scan.cancel, scan.rows,    scan.by_size, scan.folded};
-  std::vector<SharedLimit> no_limits(plan.n_queries());
+  const Scan sampled = {scan.store, scan.kernels, sample,          scan.n_threads, scan.cancel,
+                        scan.rows,  scan.by_size, scan.ids_ascend, scan.folded};
+  std::vector<SharedLimit> limits_of_sample(plan.n_queries());
+  for (size_t q = 0; q < limits.size(); ++q)
+    limits_of_sample[q].publish(limits[q].key(), SharedLimit::kNoRange);
   CandidateLists lists(plan.n_queries());
-  find_k_nearest(sampled, plan, rank, no_limits, lists.data());
-  for (size_t q = 0; q < lists.size(); ++q)
-    if (lists[q].size() == rank) limits[q].publish(lists[q].back().key(), SharedLimit::kNoRange);
-  return true;
+  find_k_nearest(sampled, plan, rank, limits_of_sample, lists.data());
+  for (size_t q = 0; q < lists.size(); ++q) {
+    guessed[q] = lists[q].size() == rank && lists[q].back().key() < limits[q].key();
+    if (guessed[q]) limits[q].publish(lists[q].back().key(), SharedLimit::kNoRange);
+  }
+  return guessed;
 }
 
 }  // namespace
@@ -138,19 +144,40 @@ CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queri
   const size_t n_results = std::min(k, scan.filter.n_allowed());
   if (n_results == 0) return CandidateLists(n_queries);
   const auto use = [&](const QueryPlan& plan, std::vector<Candidate>* lists) {
-    std::vector<SharedLimit> limits(plan.n_queries());
-    for (size_t q = 0; known_limits != nullptr && q < limits.size(); ++q)
-      limits[q].publish(known_limits[plan.number_in_score(q)], SharedLimit::kNoRange);
-    const bool guessed = known_limits == nullptr && guess_limits(scan, plan, n_results, limits);
-    find_k_nearest(scan, plan, n_results, limits, lists);
-    const auto is_short = [&](const std::vector<Candidate>& list) {
-      return list.size() < n_results;
+    const auto begin = [&] {
+      std::vector<SharedLimit> limits(plan.n_queries());
+      for (size_t q = 0; known_limits != nullptr && q < limits.size(); ++q)
+        limits[q].publish(known_limits[plan.number_in_score(q)], SharedLimit::kNoRange);
+      return limits;
     };
-    if (!guessed || std::none_of(lists, lists + plan.n_queries(), is_short)) return;
-    std::vector<SharedLimit> no_limits(plan.n_queries());
-    find_k_nearest(scan, plan, n_results, no_limits, lists);
+    std::vector<SharedLimit> limits = begin();
+    const std::vector<bool> guessed = guess_limits(scan, plan, n_results, limits);
+    find_k_nearest(scan, plan, n_results, limits, lists);
+    bool too_tight = false;
+    for (size_t q = 0; q < guessed.size(); ++q)
+      too_tight = too_tight || (guessed[q] && lists[q].size() < n_results);
+    if (!too_tight) return;
+    limits = begin();
+    find_k_nearest(scan, plan, n_results, limits, lists);
   };
   return for_each_batch(scan, score, n_queries, use);
+}
+
+float scan_kth_key(const Scan& scan, const Score& score, size_t k) {
+  float key = std::numeric_limits<float>::infinity();
+  const NearerFirst nearer_first(scan.store.ids());
+  const QueryPlan plan(scan, score, 0, 1);
+  SharedLimit limit;
+  const auto make = [&](size_t, size_t range, size_t n_rows) {
+    return TopK(std::min(k, n_rows), nearer_first, limit, range);
+  };
+  scan_batch(scan, plan, make, [&](size_t, std::vector<Candidate> all) {
+    if (all.size() < k) return;
+    const auto kth = all.begin() + static_cast<std::ptrdiff_t>(k - 1);
+    std::nth_element(all.begin(), kth, all.end());
+    key = kth->key();
+  });
+  return key;
 }
 
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius) {

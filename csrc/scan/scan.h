@@ -36,6 +36,7 @@ struct Scan {
   // Where they stand in the order of their numbers of bits: a group for each number. Rows that have
   // another one than their place says may be missed.
   const RowGroups* by_size = nullptr;
+  bool ids_ascend = false;  // within each group of by_size
   const FoldedRows* folded = nullptr;
 };
 
@@ -46,6 +47,9 @@ using CandidateLists = std::vector<std::vector<Candidate>>;
 // with keys beyond limits[q] may be missing.
 CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
                             const float* limits = nullptr);
+
+// The key of the k-th nearest allowed row for a score of one query; infinity where there are fewer.
+float scan_kth_key(const Scan& scan, const Score& score, size_t k);
 
 // All allowed rows whose key is at most `radius`.
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius);

@@ -25,6 +25,8 @@ class SharedLimit {
     }
   }
 
+  // The largest key that a row may have, infinity where nothing is known.
+  float key() const noexcept { return limit(kNoRange, false); }
   // The largest key that a row of this range may have. Where smaller rows win ties, a row behind
   // k others with the same key is too late.
   float limit(uint32_t range, bool ties_by_row) const noexcept {

@@ -52,11 +52,13 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
     capacity_ = rows_of_blocks(block_bytes, block_rows_, 1);
     passing_codes_.resize(kPassingRows * n_bytes_);
     min_sliced_rows_ = block_rows_ / 8;  // a block costs as much with one row as with all
-  } else if (scan.folded != nullptr) {
-    capacity_ = kFoldedRows;
-    passing_codes_.resize(kPassingRows * n_bytes_);
-    folds_.emplace(scan.kernels, *scan.folded, score_.bit_counts()->query(plan.number_in_score(0)),
-                   capacity_);
+  } else {
+    capacity_ = std::min(scan.folded == nullptr ? capacity_ : kFoldedRows, scan.rows.size());
+    if (scan.folded != nullptr) {
+      passing_codes_.resize(kPassingRows * n_bytes_);
+      folds_.emplace(scan.kernels, *scan.folded,
+                     score_.bit_counts()->query(plan.number_in_score(0)), n_bytes_, capacity_);
+    }
   }
   if (block_bytes > 0) blocks_ = make_aligned(capacity_ / block_rows_ * block_bytes);
   sums_.resize(capacity_ + kWordRows);
@@ -118,13 +120,24 @@ void Tile::prepare() {
   words_.clear();
   if (plan_.method() != Method::kRows && score_.bounds_sums() && offsets_ != nullptr)
     least_offset_ = *std::min_element(offsets_, offsets_ + n_);
-  if (scan_.by_size != nullptr)
-    sizes_ = {scan_.by_size->group_of_place(row_at(0)),
-              scan_.by_size->group_of_place(row_at(n_ - 1))};
+  if (scan_.by_size != nullptr) {
+    const uint32_t least = scan_.by_size->group_of_place(row_at(0), sizes_.most);
+    sizes_ = {least, scan_.by_size->group_of_place(row_at(n_ - 1), least)};
+    first_id_ = kAnyId;
+  }
   if (plan_.method() == Method::kTables)
     scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
   else if (n_ >= min_sliced_rows_)
     scan_.kernels.slice_bits(codes_, n_, n_bytes_, blocks_.get());
+}
+
+int64_t Tile::first_id() {
+  if (first_id_ != kAnyId) return first_id_;
+  const IdMap& ids = scan_.store.ids();
+  first_id_ = ids.id(row_at(0));
+  for (size_t size = sizes_.least + 1; size <= sizes_.most; ++size)
+    first_id_ = std::min(first_id_, ids.id(scan_.by_size->starts()[size]));
+  return first_id_;
 }
 
 SizeRange Tile::reach(size_t q, float limit) {

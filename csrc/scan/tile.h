@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "codes/aligned.h"
@@ -56,6 +57,10 @@ class Tile {
   void make_room_to_gather();
   void gather(const uint32_t* rows);
   void prepare();
+  // No loaded row has a smaller id; where ids ascend within sizes.
+  int64_t first_id();
+  template <class Collector>
+  float limit_of(Collector& collector);
   // The sums of the loaded rows for one query, at least those of rows that may be within the limit.
   void sum_rows(size_t q, float limit);
   // Moves `first` to the next rows that have sums; returns how many there are together, 0 at the
@@ -112,7 +117,8 @@ class Tile {
   const float* scales_ = nullptr;
   const float* offsets_ = nullptr;
   float least_offset_ = 0.0f;
-  SizeRange sizes_;  // where rows stand in the order of their sizes
+  SizeRange sizes_;            // where rows stand in the order of their sizes
+  int64_t first_id_ = kAnyId;  // or not known yet
   struct Reach {
     float limit = -1.0f;
     SizeRange sizes = {};
@@ -147,9 +153,18 @@ void Tile::collect(size_t first_query, size_t last_query, std::vector<Collector>
 }
 
 template <class Collector>
+float Tile::limit_of(Collector& collector) {
+  // Ids are far away in memory, so that they are asked for only where they spare much.
+  if constexpr (std::is_same_v<Collector, TopK>)
+    if (scan_.ids_ascend && scan_.by_size != nullptr && collector.meets_many_ties())
+      return collector.limit(first_id());
+  return collector.limit();
+}
+
+template <class Collector>
 bool Tile::any_reaches(size_t first_query, size_t n_queries, Collector* collectors) {
   for (size_t i = 0; i < n_queries; ++i) {
-    const SizeRange sizes = reach(first_query + i, collectors[i].limit());
+    const SizeRange sizes = reach(first_query + i, limit_of(collectors[i]));
     if (sizes.least <= sizes_.most && sizes.most >= sizes_.least) return true;
   }
   return false;
@@ -167,14 +182,14 @@ template <class Collector>
 void Tile::collect_sums(size_t q, Collector& collector) {
   if (folds_ && collect_by_folds(q, collector)) return;
   const size_t query = plan_.number_in_score(q);
-  sum_rows(q, collector.limit());
+  sum_rows(q, limit_of(collector));
   const float limit_here = limit_of_sums(query, collector.wanted());
   if (std::isfinite(limit_here)) collector.narrow(limit_here);
   for (size_t first = 0, n; first < n_; first += n) {
     n = next_passed(first);
     if (n == 0) break;
     // The first rows soon set a limit for the others.
-    const float limit = collector.limit();
+    const float limit = limit_of(collector);
     if (!std::isfinite(limit)) n = std::min(n, kRowsWithoutLimit);
     const size_t n_found = select(query, limit, first, n);
     for (size_t i = 0; i < n_found; ++i) {
@@ -194,7 +209,7 @@ void Tile::collect_slices(size_t first_query, Collector* collectors) {
   size_t n_found[kGroup] = {};
   for (size_t i = 0; i < group.n_queries(); ++i) {
     const size_t query = plan_.number_in_score(first_query + i);
-    tests[i] = group.test(i, score_.sum_bound(query, collectors[i].limit(), least_offset_));
+    tests[i] = group.test(i, score_.sum_bound(query, limit_of(collectors[i]), least_offset_));
     positions[i] = positions_[i].data();
   }
   scan_.kernels.count_slices(blocks_.get(), (n_ + block_rows_ - 1) / block_rows_, n_bytes_,
@@ -218,7 +233,7 @@ void Tile::collect_listed(size_t query, const uint32_t* positions, size_t n, Col
 
 template <class Collector>
 bool Tile::collect_by_folds(size_t q, Collector& collector) {
-  const float limit = collector.limit();
+  const float limit = limit_of(collector);
   if (is_listed_ || folds_->rests() || !std::isfinite(limit)) {
     folds_->pass();
     folds_->add_read(n_ * n_bytes_);
@@ -230,7 +245,7 @@ bool Tile::collect_by_folds(size_t q, Collector& collector) {
     sizes = {std::max(sizes.least, sizes_.least), std::min(sizes.most, sizes_.most)};
   const int32_t most = score_.most_different(query, limit, sizes);
   const size_t n_found = folds_->select(first_row_, n_, most);
-  folds_->add_read(n_found * n_bytes_);
+  folds_->add_read(n_found == n_ ? n_ * n_bytes_ : n_found * bytes_of_gathered(n_bytes_));
   if (n_found == n_) return false;
   collect_listed(query, folds_->positions(), n_found, collector);
   return true;

@@ -19,6 +19,7 @@ class NearerFirst {
  public:
   explicit NearerFirst(const IdMap& ids) : ids_(ids), by_row_(ids.ascending()) {}
 
+  int64_t id(uint32_t row) const noexcept { return ids_.id(row); }
   bool by_row() const noexcept { return by_row_; }
 
   // Asks for what tells this row from others with the same key, before it is selected or sorted.
@@ -56,11 +57,33 @@ class NearerFirst {
     else
       std::nth_element(candidates.begin(), kth, candidates.end(), ById{ids_});
   }
+  // Ids are asked for last, and those of ties only, because they are far apart in memory.
   void sort(std::vector<Candidate>& candidates) const {
+    std::sort(candidates.begin(), candidates.end());
+    if (by_row_) return;
+    for (auto first = candidates.begin(); first != candidates.end();) {
+      const auto last = std::find_if(first + 1, candidates.end(),
+                                     [&](const Candidate& c) { return !c.same_key(*first); });
+      if (!std::is_sorted(first, last, ById{ids_})) std::sort(first, last, ById{ids_});
+      first = last;
+    }
+  }
+  // The largest id of those that have this key.
+  int64_t last_id(const std::vector<Candidate>& candidates, float key) const noexcept {
+    const Candidate last(key, 0);
+    int64_t id = kAnyId;
+    for (const Candidate& candidate : candidates)
+      if (candidate.same_key(last)) id = std::max(id, ids_.id(candidate.row()));
+    return id;
+  }
+  // Both are sorted; `into` takes all.
+  void merge(std::vector<Candidate>& into, const std::vector<Candidate>& more) const {
+    const auto middle = static_cast<std::ptrdiff_t>(into.size());
+    into.insert(into.end(), more.begin(), more.end());
     if (by_row_)
-      std::sort(candidates.begin(), candidates.end());
+      std::inplace_merge(into.begin(), into.begin() + middle, into.end());
     else
-      std::sort(candidates.begin(), candidates.end(), ById{ids_});
+      std::inplace_merge(into.begin(), into.begin() + middle, into.end(), ById{ids_});
   }
 
  private:
@@ -97,14 +120,23 @@ class TopK {
     shared_->publish(key, range_);
   }
   // No row with a larger key can be among the k nearest. Where rows come in ascending order and ids
-  // ascend with them, a later row with the key of the k-th nearest is too late.
-  float limit() noexcept {
+  // ascend with them, a later row with the key of the k-th nearest is too late, and so is one of
+  // rows that have ids from first_id on where k others come before these.
+  float limit(int64_t first_id = kAnyId) noexcept {
     limit_ = std::min(limit_, shared_->limit(range_, ties_by_row_));
-    return limit_;
+    if (first_id == kAnyId || ties_by_row_ || limit_ != cut_at_) return limit_;
+    return first_id > last_id() ? before(limit_) : limit_;
   }
+
+  // Whether many rows came too late for their ids alone.
+  bool meets_many_ties() const noexcept { return n_too_late_ > k_ + kMinCapacity; }
 
   void push(float key, uint32_t row) {
     if (!(key <= limit_)) return;
+    if (key == cut_at_ && ++n_ties_ > kFewTies && nearer_first_.id(row) > last_id()) {
+      ++n_too_late_;
+      return;
+    }
     candidates_.emplace_back(key, row);
     if (candidates_.size() >= capacity_) select();
   }
@@ -117,12 +149,24 @@ class TopK {
   // within the limit costs more than its share of a selection.
   static constexpr size_t kMinCapacity = 16;
   static constexpr size_t kMaxReserved = 4096;
+  // So few are sooner selected than their ids are read.
+  static constexpr size_t kFewTies = 16;
+
+  int64_t last_id() noexcept {
+    if (last_id_ == kAnyId) last_id_ = nearer_first_.last_id(candidates_, cut_at_);
+    return last_id_;
+  }
+  static float before(float key) noexcept {
+    return std::nextafter(key, -std::numeric_limits<float>::infinity());
+  }
 
   void select() {
     if (k_ == 0) return candidates_.clear();
     const float key = nearer_first_.cut(candidates_, k_);
-    const float infinity = std::numeric_limits<float>::infinity();
-    limit_ = ties_by_row_ ? std::nextafter(key, -infinity) : key;
+    limit_ = ties_by_row_ ? before(key) : key;
+    cut_at_ = key;
+    last_id_ = kAnyId;
+    n_ties_ = 0;
     shared_->publish(key, range_);
   }
 
@@ -133,6 +177,12 @@ class TopK {
   SharedLimit* shared_;
   uint32_t range_;
   float limit_ = std::numeric_limits<float>::infinity();
+  // The key of the k-th nearest when candidates were selected, if ever, and the largest id with it,
+  // or kAnyId where nobody has asked.
+  float cut_at_ = std::numeric_limits<float>::quiet_NaN();
+  int64_t last_id_ = kAnyId;
+  size_t n_ties_ = 0;      // rows with that key since then
+  size_t n_too_late_ = 0;  // rows left out for their ids
   std::vector<Candidate> candidates_;
 };
 
