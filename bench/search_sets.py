@@ -53,14 +53,14 @@ class Library:
 
     def __init__(self, rows: Packed, queries: Packed) -> None:
         self.n_rows, self.queries = len(rows), queries
-        self.index = bi.FlatIndex(N_BITS, metric="jaccard")
+        self.index = bi.FlatIndex(N_BITS, metric="jaccard", sort_by="popcount")
         self.index.add(rows)
         if fpsim2 is not None:
             self.engine = fpsim2_engine(fpsim2, rows, bi.popcount(rows))
         if data_structs is not None:
             self.single = rdkit_fingerprints(data_structs, queries[:N_SINGLE])
             self.bit_vectors = rdkit_fingerprints(data_structs, rows[:N_RDKIT_ROWS])
-            self.few = bi.FlatIndex(N_BITS, metric="jaccard")
+            self.few = bi.FlatIndex(N_BITS, metric="jaccard", sort_by="popcount")
             self.few.add(rows[:N_RDKIT_ROWS])
 
     def ours(self, index: bi.FlatIndex, queries: Packed, search: str, threads: int) -> Found:

@@ -109,7 +109,8 @@ def sets_section(document: Document) -> str:
         source = f"multiplied from {arguments['distinct']:,} of {arguments['fingerprints']}"
     return (
         f"**Tanimoto**: exact search over {arguments['codes']:,} fingerprints of 2,048 bits,\n"
-        f"{source}, beside {peer_versions(document)}, one query at a time.\n\n"
+        f"{source}, in the order of their popcounts\n"
+        f'(`sort_by="popcount"`), beside {peer_versions(document)}, one query at a time.\n\n'
         + markdown_table(
             ("search", "queries", "threads", "M codes/s", *(f"times {name}" for name in peers)),
             rows,
