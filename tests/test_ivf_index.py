@@ -137,6 +137,23 @@ def test_queries_that_share_lists_find_what_they_find_alone(use_isa, n_bits):
         np.testing.assert_array_equal(found, np.concatenate(within))
 
 
+@pytest.mark.parametrize("k", [1, 7, 60])
+def test_few_queries_over_long_lists_find_what_they_find_alone(k):
+    # Each list is the first one of a query and a later one of others: all are looked at at once.
+    rng = np.random.default_rng(13)
+    codes = clustered(rng, 8000, 512, n_clusters=3)
+    index = bi.IVFIndex(512, n_lists=3, nprobe=3)
+    index.add(codes[:6000], rng.permutation(8000)[:6000])
+    index.update(index.ids[:100], codes[100:200])
+    index.add(codes[6000:])
+    for first in range(0, 40, 4):
+        queries = codes[first : first + 4] ^ np.packbits(rng.random((4, 512)) < 0.1, axis=1)
+        alone = [index.search(query, k) for query in queries]
+        expected = [np.concatenate(parts) for parts in zip(*alone, strict=True)]
+        for threads in (1, 3):
+            assert_same_answers(index.search(queries, k, threads=threads), expected)
+
+
 def test_ties_go_to_the_smaller_id_though_rows_stand_in_lists():
     rng = np.random.default_rng(5)
     codes = rng.integers(0, 4, (6000, 1), dtype=np.uint8) << 6
