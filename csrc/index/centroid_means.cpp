@@ -61,7 +61,7 @@ void CentroidMeans::add_offsets() {
 }
 
 size_t CentroidMeans::memory_bytes() const noexcept {
-  return weights_.capacity() * sizeof(int8_t) + offsets_.capacity() * sizeof(float);
+  return weights_.capacity() * sizeof(int8_t) + offsets_.capacity() * sizeof(int32_t);
 }
 
 CentroidMeans CentroidMeans::kept(const std::vector<uint32_t>& numbers) const {

@@ -41,12 +41,11 @@ void IVFIndex::restore_structure(const IVFStructure& structure) {
       throw std::invalid_argument("numbers of lists must be finite");
   check_padding(structure.centroids.data(), n_lists, "centroids");
 
+  const auto guard = lock().write();
   auto centroids = std::make_unique<Centroids>(*this, kernels(), store());
   if (!structure.means.empty())
     check_size("means", structure.means.size(),
                centroids->uses_means() ? 8 * structure.centroids.size() : 0);
-
-  const auto guard = lock().write();
   RowGroups groups = lists_of_sizes(structure.sizes);
   centroids->set(structure.centroids.data(), n_lists, structure.terms,
                  {layout().n_bytes(), structure.means});

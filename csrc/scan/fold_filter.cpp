@@ -40,7 +40,8 @@ bool FoldFilter::is_worthwhile(size_t i, size_t n, size_t n_found) const noexcep
 
 size_t FoldFilter::select(size_t first_row, size_t n, int32_t most) {
   pass();
-  const auto limit = static_cast<float>(most);
+  if (most < 0) return 0;
+  const auto limit = static_cast<uint32_t>(most);
   size_t i = first_level_, n_found = n;
   while (i < queries_.size() && !FoldedCodes::tells_apart(level(i).width(), most)) ++i;
   for (; i < queries_.size(); leave_out(i++)) {
@@ -58,17 +59,15 @@ void FoldFilter::leave_out(size_t i) noexcept {
   patience_ *= 2;
 }
 
-size_t FoldFilter::select_all(size_t i, size_t first_row, size_t n, float most) {
-  const RowTest test = {1.0f, 0.0f, 0.0f, most, nullptr, nullptr};
+size_t FoldFilter::select_all(size_t i, size_t first_row, size_t n, uint32_t most) {
   const size_t n_times = level(i).n_rows() * level(i).width() <= kCachedBytes ? 1 : 2;
   add_read(n * (level(i).width() * n_times + kBytesOfTest));
   kernels_.xor_count_rows(queries_[i].data(), level(i).row(first_row), n, level(i).width(),
                           counts_.data());
-  return kernels_.select_rows(counts_.data(), n, test, positions_.data());
+  return kernels_.select_at_most(counts_.data(), n, most, positions_.data());
 }
 
-size_t FoldFilter::narrow(size_t i, size_t first_row, size_t n_found, float most) {
-  const RowTest test = {1.0f, 0.0f, 0.0f, most, nullptr, nullptr};
+size_t FoldFilter::narrow(size_t i, size_t first_row, size_t n_found, uint32_t most) {
   const size_t width = level(i).width();
   add_read(n_found * bytes_of_gathered(width));
   uint32_t passed[kGatheredRows + 16];
@@ -78,7 +77,7 @@ size_t FoldFilter::narrow(size_t i, size_t first_row, size_t n_found, float most
     const uint32_t* const positions = positions_.data() + first;
     copy_rows(level(i).row(first_row), width, positions, here, gathered_.data());
     kernels_.xor_count_rows(queries_[i].data(), gathered_.data(), here, width, counts_.data());
-    const size_t n_passed = kernels_.select_rows(counts_.data(), here, test, passed);
+    const size_t n_passed = kernels_.select_at_most(counts_.data(), here, most, passed);
     for (size_t j = 0; j < n_passed; ++j) positions_[n_left++] = positions[passed[j]];
   }
   return n_left;

@@ -40,8 +40,8 @@ class FoldFilter {
   bool is_worthwhile(size_t i, size_t n, size_t n_found) const noexcept;
   // Begins with the next level for some tiles, and for twice as many the next time.
   void leave_out(size_t i) noexcept;
-  size_t select_all(size_t i, size_t first_row, size_t n, float most);
-  size_t narrow(size_t i, size_t first_row, size_t n_found, float most);
+  size_t select_all(size_t i, size_t first_row, size_t n, uint32_t most);
+  size_t narrow(size_t i, size_t first_row, size_t n_found, uint32_t most);
 
   const KernelTable& kernels_;
   const FoldedRows& folded_;

@@ -110,26 +110,30 @@ void for_each_query(const Scan& scan, const WordBlocks& blocks, const Score& sco
   });
 }
 
+// The lists that list_of(ranker, i, k) makes of the i-th query that the ranker has counted.
+template <class ListOf>
+CandidateLists rank_lists(const Scan& scan, const WordBlocks& blocks, const Score& score,
+                          size_t n_queries, size_t k, const ListOf& list_of) {
+  k = std::min(k, scan.store.n_rows());
+  if (!suits(scan, blocks, score) || k == 0) return scan_nearest(scan, score, n_queries, k);
+  CandidateLists lists(n_queries);
+  for_each_query(scan, blocks, score, n_queries,
+                 [&](BitRanker& ranker, size_t q, size_t i) { lists[q] = list_of(ranker, i, k); });
+  return lists;
+}
+
 }  // namespace
 
 CandidateLists rank_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
                          size_t n_queries, size_t k) {
-  k = std::min(k, scan.store.n_rows());
-  if (!suits(scan, blocks, score) || k == 0) return scan_nearest(scan, score, n_queries, k);
-  CandidateLists lists(n_queries);
-  for_each_query(scan, blocks, score, n_queries,
-                 [&](BitRanker& ranker, size_t q, size_t i) { lists[q] = ranker.nearest(i, k); });
-  return lists;
+  return rank_lists(scan, blocks, score, n_queries, k,
+                    [](BitRanker& ranker, size_t i, size_t n) { return ranker.nearest(i, n); });
 }
 
 CandidateLists near_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
                          size_t n_queries, size_t k) {
-  k = std::min(k, scan.store.n_rows());
-  if (!suits(scan, blocks, score) || k == 0) return scan_nearest(scan, score, n_queries, k);
-  CandidateLists lists(n_queries);
-  for_each_query(scan, blocks, score, n_queries,
-                 [&](BitRanker& ranker, size_t q, size_t i) { lists[q] = ranker.near(i, k); });
-  return lists;
+  return rank_lists(scan, blocks, score, n_queries, k,
+                    [](BitRanker& ranker, size_t i, size_t n) { return ranker.near(i, n); });
 }
 
 std::vector<Candidate> nearest_rows(const Scan& scan, const WordBlocks& blocks, const Score& score,
