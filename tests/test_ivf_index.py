@@ -333,8 +333,9 @@ WRONG_LISTS = {
     ),
     "short radii": (lists_changed("radii", lambda x: x[:-1]), "radii' must hold 5"),
     "no radius": (lists_changed("radii", lambda x: x * np.float32("nan")), "must be finite"),
-    "state": (lists_changed("state", lambda x: x - 10**6), "four numbers >= 0"),
-    "short state": (lists_changed("state", lambda x: x[:3]), "four numbers >= 0"),
+    "state": (lists_changed("state", lambda x: x - 10**6), "four or five numbers >= 0"),
+    "short state": (lists_changed("state", lambda x: x[:3]), "four or five numbers >= 0"),
+    "regions": (lists_changed("state", lambda x: np.append(x, 9)), "more lists than there"),
     "scales": (lambda x: x.update({"structure/scales": np.ones(5, "f4")}), "must hold 0 numbers"),
     "unknown": (lambda x: x.update({"structure/x": np.ones(5, "f4")}), "'structure/x' is unknown"),
 }

@@ -86,6 +86,21 @@ def test_count_words(kernels):
                 )
 
 
+def test_count_listed_words(kernels):
+    rng = np.random.default_rng(6)
+    for n_bytes in (1, 8, 15, 32, 256):
+        query = at_offset(rng.integers(0, 256, n_bytes, dtype=np.uint8), n_bytes % 3)
+        rows = rng.integers(0, 256, (8 * 11, n_bytes), dtype=np.uint8)
+        blocks = reference.popcount(query ^ rows).reshape(11, 8)
+        for n_listed in (*range(10), 40):
+            listed = rng.integers(0, 11, n_listed, dtype=np.uint32)
+            np.testing.assert_array_equal(
+                kernels.count_listed_words(query, rows, listed),
+                blocks[listed].ravel(),
+                err_msg=f"{n_bytes=} {n_listed=}",
+            )
+
+
 def test_first_least(kernels):
     rng = np.random.default_rng(6)
     for n in [*range(1, 200), 1000]:

@@ -23,8 +23,8 @@ class IVFIndex(PackedIndex):
     n_bits, metric, bit_order
         As :class:`FlatIndex`.
     n_lists : int, optional
-        How many lists the rows are split into, at most one for 16 rows. Default: 2 sqrt(n) for n
-        rows, from 10,000 rows on.
+        How many lists the rows are split into, at most one for 16 rows. Default, from 10,000 rows
+        on: 2 sqrt(n) for n rows, and from 500,000 rows on 4 sqrt(n) for ``"hamming"``.
     nprobe : int or "auto"
         How many lists a query looks at; all of them make it exact. ``"auto"``: as many as reach
         `target_recall`, asked with rows of the index.

@@ -28,9 +28,10 @@ py::dict structure(const IVFIndex& index) {
   py::dict arrays;
   const IVFStructure structure = index.structure();
   if (structure.sizes.empty()) return arrays;
-  const std::vector<int64_t> state = {
-      static_cast<int64_t>(structure.n_trained), static_cast<int64_t>(structure.learned.codes),
-      static_cast<int64_t>(structure.learned.floats), structure.is_given};
+  std::vector<int64_t> state = {static_cast<int64_t>(structure.n_trained),
+                                static_cast<int64_t>(structure.learned.codes),
+                                static_cast<int64_t>(structure.learned.floats), structure.is_given};
+  if (structure.n_near > 0) state.push_back(static_cast<int64_t>(structure.n_near));
   arrays["centroids"] = array_of(structure.centroids);
   if (!structure.terms.scales.empty()) arrays["scales"] = array_of(structure.terms.scales);
   if (!structure.terms.offsets.empty()) arrays["offsets"] = array_of(structure.terms.offsets);
@@ -53,13 +54,14 @@ void restore_structure(IVFIndex& index, const py::dict& given) {
   structure.radii = arrays.take_values<float>("radii");
   const auto state = arrays.take_values<int64_t>("state");
   arrays.refuse_others();
-  if (state.size() != 4 || *std::min_element(state.begin(), state.end()) < 0)
-    throw std::invalid_argument("section 'structure/state' must hold four numbers >= 0");
+  if (state.size() < 4 || state.size() > 5 || *std::min_element(state.begin(), state.end()) < 0)
+    throw std::invalid_argument("section 'structure/state' must hold four or five numbers >= 0");
   if (structure.sizes.empty())
     throw std::invalid_argument("section 'structure/sizes' must hold at least one number");
   structure.n_trained = static_cast<size_t>(state[0]);
   structure.learned = {static_cast<size_t>(state[1]), static_cast<size_t>(state[2])};
   structure.is_given = state[3] != 0;
+  if (state.size() > 4) structure.n_near = static_cast<size_t>(state[4]);
   const GilRelease no_gil;
   index.restore_structure(structure);
 }

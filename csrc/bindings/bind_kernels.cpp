@@ -39,13 +39,23 @@ class Kernels {
 
   Counts count_words(const Bytes& query, const Bytes& rows) const {
     const size_t n_rows = rows_of(rows, size_of(query), "rows");
-    if (size_of(query) > WordBlocks::kMostBytes)
-      throw std::invalid_argument("codes must have at most 512 bytes");
-    WordBlocks blocks(size_of(query));
+    WordBlocks blocks(checked_size(query));
     blocks.take(rows.data(), n_rows);
     std::vector<uint32_t> counts(blocks.n_blocks() * kWordRows);
     blocks.count(table_, query.data(), 0, blocks.n_blocks(), counts.data());
     return Counts(static_cast<py::ssize_t>(n_rows), counts.data());
+  }
+
+  Counts count_listed_words(const Bytes& query, const Bytes& rows, const Counts& listed) const {
+    WordBlocks blocks(checked_size(query));
+    blocks.take(rows.data(), rows_of(rows, size_of(query), "rows"));
+    const std::vector<uint32_t> numbers(listed.data(), listed.data() + size_of(listed));
+    if (std::any_of(numbers.begin(), numbers.end(),
+                    [&](uint32_t b) { return b >= blocks.n_blocks(); }))
+      throw std::invalid_argument("numbers of blocks must be below that of all blocks");
+    auto counts = new_array<uint32_t>({numbers.size() * kWordRows});
+    blocks.count(table_, query.data(), numbers, counts.mutable_data());
+    return counts;
   }
 
   size_t first_least(const Counts& numbers) const {
@@ -272,6 +282,11 @@ class Kernels {
 
  private:
   static size_t size_of(const py::array& array) { return static_cast<size_t>(array.size()); }
+  static size_t checked_size(const Bytes& query) {
+    if (size_of(query) > WordBlocks::kMostBytes)
+      throw std::invalid_argument("codes must have at most 512 bytes");
+    return size_of(query);
+  }
   static size_t n_bytes_of(const Bytes& rows) {
     return rows.ndim() == 2 ? static_cast<size_t>(rows.shape(1)) : 0;
   }
@@ -296,6 +311,8 @@ void bind_kernels(py::module_& module) {
       .def("xor_count_rows", &Kernels::count_rows<&KernelTable::xor_count_rows>, query, rows)
       .def("and_count_rows", &Kernels::count_rows<&KernelTable::and_count_rows>, query, rows)
       .def("count_words", &Kernels::count_words, query, rows)
+      .def("count_listed_words", &Kernels::count_listed_words, query, rows,
+           py::arg("listed").noconvert())
       .def("first_least", &Kernels::first_least, py::arg("numbers").noconvert())
       .def("rank_bound", &Kernels::rank_bound, py::arg("counts").noconvert(), py::arg("rank"),
            py::arg("most"))

@@ -1,13 +1,28 @@
 #include "index/centroid_means.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
 
 namespace bitindex {
 namespace {
 
 constexpr double kLargestWeight = 127.0;
 constexpr int64_t kMostDistance = int64_t{1} << 30;
+
+constexpr size_t kMostInByte = 255;
+
+// For each byte, its bits as bytes of 0 or 1 in memory.
+std::array<uint64_t, 256> spread_bits() {
+  std::array<uint64_t, 256> spread;
+  for (size_t byte = 0; byte < spread.size(); ++byte) {
+    uint8_t bits[8];
+    for (size_t bit = 0; bit < 8; ++bit) bits[bit] = byte >> bit & 1u;
+    std::memcpy(&spread[byte], bits, sizeof bits);
+  }
+  return spread;
+}
 
 int8_t weight_of(double share) {
   return static_cast<int8_t>(std::lround((2.0 * share - 1.0) * kLargestWeight));
@@ -17,11 +32,16 @@ int8_t weight_of(double share) {
 
 std::vector<uint32_t> count_set_bits(const uint8_t* codes, size_t n_bytes, const uint32_t* rows,
                                      size_t n) {
+  static const std::array<uint64_t, 256> spread = spread_bits();
+  std::vector<uint64_t> few(n_bytes);  // eight counts each, a byte for each bit
   std::vector<uint32_t> counts(8 * n_bytes);
-  for (size_t i = 0; i < n; ++i) {
-    const uint8_t* code = codes + rows[i] * n_bytes;
-    for (size_t byte = 0; byte < n_bytes; ++byte)
-      for (size_t bit = 0; bit < 8; ++bit) counts[8 * byte + bit] += code[byte] >> bit & 1u;
+  for (size_t first = 0; first < n; first += kMostInByte) {
+    std::fill(few.begin(), few.end(), 0);
+    for (size_t i = first; i < std::min(n, first + kMostInByte); ++i)
+      for (size_t byte = 0; byte < n_bytes; ++byte)
+        few[byte] += spread[codes[rows[i] * n_bytes + byte]];
+    const auto* bytes = reinterpret_cast<const uint8_t*>(few.data());
+    for (size_t bit = 0; bit < counts.size(); ++bit) counts[bit] += bytes[bit];
   }
   return counts;
 }

@@ -17,6 +17,8 @@ constexpr size_t kRounds = 20;
 constexpr size_t kUnsureRounds = 16;
 // So many more than are wanted, by their codes, hold nearly all of the nearest by means.
 constexpr size_t kMoreByCodes = 16;
+// Codes for each centroid from which rounds learn that are not the last ones.
+constexpr size_t kUnsurePerCentroid = 32;
 constexpr size_t kQueriesPerTask = 64;
 constexpr double kMostDoubt = 0.8;
 constexpr size_t kCodesAtOnce = size_t{1} << 16;  // results of a search take memory
@@ -48,17 +50,30 @@ uint32_t least_frequent(std::vector<uint32_t> counts, size_t n) {
 }  // namespace
 
 Centroids::Centroids(const Index& index, const KernelTable& kernels, const RowStore& rows)
-    : layout_(index.layout()),
-      metric_(index.metric()),
+    : Centroids(index.layout(), index.metric(), kernels, widths_without_vectors(rows)) {
+  uses_means_ = metric_.integer_distances && ranks_by_bits();
+}
+
+Centroids::Centroids(const IndexLayout& layout, const Metric& metric, const KernelTable& kernels,
+                     const std::vector<size_t>& widths)
+    : layout_(layout),
+      metric_(metric),
       kernels_(kernels),
       bit_score_(metric_.score(kernels, layout_.codes(), nullptr, 0, nullptr)),
-      widths_(widths_without_vectors(rows)),
+      widths_(widths),
       store_(widths_),
-      blocks_(layout_.n_bytes()),
-      means_(layout_.n_bytes()),
-      uses_means_(metric_.integer_distances && ranks_by_tally(*bit_score_, layout_.n_bytes())) {}
+      ranked_(layout_.n_bytes()),
+      means_(layout_.n_bytes()) {}
 
-void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms,
+void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms, CentroidMeans means,
+                    size_t n_near, Cancel& cancel) {
+  put(codes, n, terms, std::move(means));
+  if (n_near == 0 || n_near > n / 2 || n < kMinRegional) return;
+  const CentroidRegions regions = learn_regions(codes, n, cancel);
+  ranked_.take(codes, regions.order, regions.codes.data(), n_near);
+}
+
+void Centroids::put(const uint8_t* codes, size_t n, const CentroidTerms& terms,
                     CentroidMeans means) {
   std::vector<float> row_terms;
   if (metric_.row_terms != nullptr) {
@@ -69,15 +84,32 @@ void Centroids::set(const uint8_t* codes, size_t n, const CentroidTerms& terms,
   store.write(store.prepare_add(n, nullptr), n, nullptr,
               {codes, row_terms.data(), terms.scales.data(), terms.offsets.data(), nullptr});
   store_ = std::move(store);
-  if (ranks_by_tally(*bit_score_, layout_.n_bytes())) blocks_.take(codes, n);
+  if (ranks_by_bits()) ranked_.take(codes, n);
   means_ = std::move(means);
 }
 
-void Centroids::keep(const std::vector<uint32_t>& numbers, const CentroidTerms& terms) {
+bool Centroids::ranks_by_bits() const { return ranks_by_tally(*bit_score_, layout_.n_bytes()); }
+
+CentroidRegions Centroids::learn_regions(const uint8_t* codes, size_t n, Cancel& cancel) const {
+  Centroids regions(layout_, metric_, kernels_, widths_);
+  regions.learn(codes, n, n / kMeanOfRegion, cancel);
+  return {regions.by_centroid(codes, n, cancel), regions.codes()};
+}
+
+void Centroids::put_in_regions(const uint8_t* codes, size_t n, const uint8_t* asked, size_t n_asked,
+                               Cancel& cancel) {
+  if (n < kMinRegional || !uses_means_) return;
+  const CentroidRegions regions = learn_regions(codes, n, cancel);
+  const size_t n_near = regions.needed(kernels_, codes, layout_.n_bytes(), asked, n_asked);
+  if (n_near > 0) ranked_.take(codes, regions.order, regions.codes.data(), n_near);
+}
+
+void Centroids::keep(const std::vector<uint32_t>& numbers, const CentroidTerms& terms,
+                     Cancel& cancel) {
   const size_t n_bytes = layout_.n_bytes();
   std::vector<uint8_t> kept(numbers.size() * n_bytes);
   copy_rows(store_.column(kCodes).data(), n_bytes, numbers.data(), numbers.size(), kept.data());
-  set(kept.data(), numbers.size(), terms, means_.kept(numbers));
+  set(kept.data(), numbers.size(), terms, means_.kept(numbers), ranked_.n_near(), cancel);
 }
 
 std::vector<uint8_t> Centroids::codes() const {
@@ -98,9 +130,9 @@ CandidateLists Centroids::rank(const Score& score, size_t n_queries, size_t n, s
   const RowFilter all(store_, {});
   const Scan scan = {store_, kernels_, all, n_threads, cancel};
   if (means_.empty() || !ranks_by_tally(score, layout_.n_bytes()))
-    return rank_rows(scan, blocks_, score, n_queries, n);
+    return rank_rows(scan, ranked_, score, n_queries, n);
   const size_t n_by_codes = std::min(size(), n + kMoreByCodes);
-  CandidateLists lists = near_rows(scan, blocks_, score, n_queries, n_by_codes);
+  CandidateLists lists = near_rows(scan, ranked_, score, n_queries, n_by_codes);
   run_tasks((n_queries + kQueriesPerTask - 1) / kQueriesPerTask, n_threads, cancel,
             [&](size_t task) {
               CentroidMeans::Ranker by_means(means_, kernels_);
@@ -121,7 +153,7 @@ std::vector<Candidate> Centroids::nearest(const uint8_t* codes, size_t n, Cancel
     const auto score = metric_.score(kernels_, layout_.codes(), codes + first * layout_.n_bytes(),
                                      here, store_.column(kRowTerms).floats());
     const std::vector<Candidate> nearest = means_.empty()
-                                               ? nearest_rows(scan, blocks_, *score, here)
+                                               ? nearest_rows(scan, ranked_, *score, here)
                                                : nearest_by_means(*score, here, cancel);
     found.insert(found.end(), nearest.begin(), nearest.end());
   }
@@ -143,21 +175,27 @@ void Centroids::learn(const uint8_t* codes, size_t n, size_t n_centroids, Cancel
   const CentroidTerms none = {std::vector<float>(n_centroids, 1.0f),
                               std::vector<float>(n_centroids, 0.0f)};
   CentroidMeans means(layout_.n_bytes());
-  std::vector<uint32_t> groups(n);
   for (size_t round = 0; round < kRounds; ++round) {
-    set(centroids.data(), n_centroids, none, std::move(means));
-    const std::vector<Candidate> found = nearest(codes, n, cancel);
-    std::transform(found.begin(), found.end(), groups.begin(),
-                   [](const Candidate& centroid) { return centroid.row(); });
-    const RowOrder members = order_by_group(groups, n_centroids, [](size_t) { return true; });
     const double doubt = doubt_in(round);
+    const size_t n_now = doubt > 0.0 ? std::min(n, kUnsurePerCentroid * n_centroids) : n;
+    put(centroids.data(), n_centroids, none, std::move(means));
+    put_in_regions(centroids.data(), n_centroids, codes, n, cancel);
+    const RowOrder members = by_centroid(codes, n_now, cancel);
     const size_t n_moved = move_to_majorities(codes, members, doubt, centroids, cancel);
     const bool is_last = round + 1 == kRounds || (n_moved == 0 && doubt == 0.0);
     if (!is_last) fill_empty(codes, members, centroids);
     if (uses_means_ && doubt == 0.0) means = {codes, layout_.n_bytes(), members, centroids};
     if (is_last) break;
   }
-  set(centroids.data(), n_centroids, none, std::move(means));
+  put(centroids.data(), n_centroids, none, std::move(means));
+  put_in_regions(centroids.data(), n_centroids, codes, n, cancel);
+}
+
+RowOrder Centroids::by_centroid(const uint8_t* codes, size_t n, Cancel& cancel) const {
+  std::vector<uint32_t> groups;
+  groups.reserve(n);
+  for (const Candidate& centroid : nearest(codes, n, cancel)) groups.push_back(centroid.row());
+  return order_by_group(groups, size(), [](size_t) { return true; });
 }
 
 size_t Centroids::move_to_majorities(const uint8_t* codes, const RowOrder& members, double doubt,

@@ -36,6 +36,7 @@ struct IVFStructure {
   std::vector<int8_t> means;    // as CentroidMeans::weights, or none
   std::vector<uint32_t> sizes;  // of the lists
   std::vector<float> radii;     // distance of a list's farthest row from its centroid
+  size_t n_near = 0;            // as Centroids has it
   size_t n_trained = 0;         // rows that the lists were made for
   LearnedProbes learned;
   bool is_given = false;  // the centroids come from codes of the caller
@@ -73,7 +74,7 @@ class IVFIndex : public ListIndex {
   ListChoice list_choice(const Scan& scan, const QueryBatch& queries) const;
   bool wants_lists() const noexcept;
   // How many lists n_rows rows should stand in.
-  size_t lists_for(size_t n_rows) const noexcept;
+  size_t lists_for(size_t n_rows) const;
   // How many lists a search looks at.
   size_t probes_for(size_t effort, bool by_floats) const noexcept;
   std::vector<uint8_t> codes_of(const std::vector<uint32_t>& rows) const;

@@ -10,7 +10,11 @@
 namespace bitindex {
 namespace {
 
-constexpr double kListsPerRoot = 2.0;  // lists, times the square root of the rows
+// Lists, times the square root of the rows. From kManyRows on, where they make so many lists that
+// centroids stand in regions, more lists cost a query less than the rows that they spare it.
+constexpr double kListsPerRoot = 2.0;
+constexpr double kListsPerRootOfMany = 4.0;
+constexpr size_t kManyRows = 500000;
 constexpr size_t kTrainedPerList = 48;
 
 // The centroids that have rows; lists are numbered anew by them. Those that are given before any
@@ -39,8 +43,10 @@ std::vector<uint8_t> gathered(const uint8_t* codes, size_t n_bytes,
 
 }  // namespace
 
-size_t IVFIndex::lists_for(size_t n_rows) const noexcept {
-  const double by_rows = kListsPerRoot * std::sqrt(static_cast<double>(n_rows));
+size_t IVFIndex::lists_for(size_t n_rows) const {
+  const bool is_regional = n_rows >= kManyRows && Centroids(*this, kernels(), store()).uses_means();
+  const double by_rows =
+      (is_regional ? kListsPerRootOfMany : kListsPerRoot) * std::sqrt(static_cast<double>(n_rows));
   const size_t wanted = options_.n_lists > 0 ? options_.n_lists : static_cast<size_t>(by_rows);
   return std::max<size_t>(1, std::min(wanted, n_rows / kMinRowsOfList));
 }
@@ -96,7 +102,7 @@ void IVFIndex::fill_lists(std::unique_ptr<Centroids> centroids, Cancel& cancel) 
   for (size_t row = 0; row < n_rows; ++row)
     radii[lists[row]] = std::max(radii[lists[row]], nearest[row].key());
   RowOrder order = order_by_group(lists, n_lists, [&](size_t row) { return store().is_live(row); });
-  centroids->keep(kept, mean_terms(order));
+  centroids->keep(kept, mean_terms(order), cancel);
   RowGroups groups(std::move(order.starts));
   reorder_rows(order.rows);
 

@@ -25,6 +25,7 @@ IVFStructure IVFIndex::structure() const {
   structure.sizes = list_sizes();
   structure.radii = radii_;
   structure.n_trained = since_lists_.n_learned();
+  structure.n_near = centroids_->n_near();
   structure.learned = n_learned_;
   structure.is_given = is_given_;
   return structure;
@@ -40,15 +41,18 @@ void IVFIndex::restore_structure(const IVFStructure& structure) {
     if (!std::all_of(numbers->begin(), numbers->end(), [](float x) { return std::isfinite(x); }))
       throw std::invalid_argument("numbers of lists must be finite");
   check_padding(structure.centroids.data(), n_lists, "centroids");
-
+  Cancel cancel(nullptr);
   const auto guard = lock().write();
   auto centroids = std::make_unique<Centroids>(*this, kernels(), store());
   if (!structure.means.empty())
     check_size("means", structure.means.size(),
                centroids->uses_means() ? 8 * structure.centroids.size() : 0);
+  if (structure.n_near > (centroids->uses_means() ? n_lists : 0))
+    throw std::invalid_argument(
+        "section 'structure/state' must not name more lists than there are in regions");
   RowGroups groups = lists_of_sizes(structure.sizes);
   centroids->set(structure.centroids.data(), n_lists, structure.terms,
-                 {layout().n_bytes(), structure.means});
+                 {layout().n_bytes(), structure.means}, structure.n_near, cancel);
   groups_ = std::move(groups);
   centroids_ = std::move(centroids);
   radii_ = structure.radii;

@@ -1,8 +1,14 @@
 #include "index/list_choice.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace bitindex {
+namespace {
+
+constexpr size_t kMoreLists = 8;  // times as many are ranked where lists hold too few rows
+
+}  // namespace
 
 ListChoice::ListChoice(const Scan& scan, const RowGroups& groups, Rank rank)
     : scan_(scan), groups_(groups), rank_(std::move(rank)) {}
@@ -56,14 +62,19 @@ CandidateLists ListChoice::nearest(size_t n_probes, size_t k) const {
   // As if allowed rows were spread evenly; where that is not enough, all lists are ranked.
   const double share = static_cast<double>(n_rows) / static_cast<double>(scan_.filter.n_allowed());
   const auto guess = static_cast<size_t>(1.25 * share * static_cast<double>(n_lists)) + 1;
-  const size_t n_first = std::min(n_lists, std::max(n_probes, guess));
-  CandidateLists lists = rank_(n_first);
-  bool enough = true;
-  for (std::vector<Candidate>& list : lists) enough &= cut(list, n_probes, n_rows);
-  if (enough || n_first == n_lists) return lists;
-  lists = rank_(n_lists);
-  for (std::vector<Candidate>& list : lists) cut(list, n_probes, n_rows);
-  return lists;
+  size_t n_ranked = std::min(n_lists, std::max(n_probes, guess));
+  CandidateLists lists = rank_(n_ranked);
+  std::vector<size_t> lacking(lists.size());
+  std::iota(lacking.begin(), lacking.end(), size_t{0});
+  for (;;) {
+    const auto is_enough = [&](size_t q) { return cut(lists[q], n_probes, n_rows); };
+    lacking.erase(std::remove_if(lacking.begin(), lacking.end(), is_enough), lacking.end());
+    if (lacking.empty() || n_ranked == n_lists) return lists;
+    n_ranked = std::min(n_lists, kMoreLists * n_ranked);
+    CandidateLists more = rank_(n_ranked);
+    // Only for these queries, so that an answer does not depend on what else is asked.
+    for (const size_t q : lacking) lists[q] = std::move(more[q]);
+  }
 }
 
 std::vector<std::vector<uint32_t>> list_numbers(const CandidateLists& lists) {

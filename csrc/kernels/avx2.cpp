@@ -560,6 +560,7 @@ const KernelTable kAvx2Kernels = {
     slice_bits<Slices>,
     count_slices<Slices>,
     count_words<Words>,
+    count_listed_words<Words>,
     first_least<Floats>,
     rank_bound<Counts>,
     select_at_most<Counts>,

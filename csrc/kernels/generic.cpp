@@ -329,6 +329,7 @@ const KernelTable kGenericKernels = {
     slice_bits<Slices>,
     count_slices<Slices>,
     count_words<Words>,
+    count_listed_words<Words>,
     first_least<Slices>,
     rank_bound,
     select_at_most,

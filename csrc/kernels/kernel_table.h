@@ -175,6 +175,9 @@ struct KernelTable {
   // 64-byte aligned. The query has as many words, fewer than 2^10.
   void (*count_words)(const uint8_t* query, const uint8_t* blocks, size_t n_blocks, size_t n_words,
                       uint32_t* counts) noexcept;
+  // The same for the blocks of these numbers alone, in this order.
+  void (*count_listed_words)(const uint8_t* query, const uint8_t* blocks, const uint32_t* listed,
+                             size_t n_listed, size_t n_words, uint32_t* counts) noexcept;
   // The position of the first of the smallest of n numbers below 2^31, n >= 1.
   size_t (*first_least)(const uint32_t* numbers, size_t n) noexcept;
   // A number that at least `rank` of n counts do not exceed, and few others: with the counts dealt

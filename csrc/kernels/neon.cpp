@@ -443,6 +443,7 @@ const KernelTable kNeonKernels = {
     slice_bits<Slices>,
     count_slices<Slices>,
     count_words<Words>,
+    count_listed_words<Words>,
     first_least<Floats>,
     rank_bound<Counts>,
     select_at_most<Counts>,

@@ -12,31 +12,52 @@
 
 namespace bitindex {
 
-template <class Words, size_t kBlocks>
-BITINDEX_FLATTEN void count_some_words(const uint8_t* query, const uint8_t* block, size_t n_words,
-                                       uint32_t* counts) noexcept {
+// block_at(b): where the b-th of the blocks begins.
+template <class Words, size_t kBlocks, class BlockAt>
+BITINDEX_FLATTEN void count_some_words(const uint8_t* query, const BlockAt& block_at,
+                                       size_t n_words, uint32_t* counts) noexcept {
   constexpr size_t kRowBytes = kWordBytes * kWordRows;
   Words sums[kBlocks];
-  unrolled<kBlocks>([&](size_t b) noexcept { sums[b] = Words::zero(); });
-  for (size_t w = 0; w < n_words; ++w, query += kWordBytes, block += kRowBytes) {
-    const auto word = Words::broadcast(query);
-    unrolled<kBlocks>(
-        [&](size_t b) noexcept { sums[b].add(word, block + b * n_words * kRowBytes); });
+  const uint8_t* blocks[kBlocks];
+  unrolled<kBlocks>([&](size_t b) noexcept {
+    sums[b] = Words::zero();
+    blocks[b] = block_at(b);
+  });
+  for (size_t w = 0; w < n_words; ++w) {
+    const auto word = Words::broadcast(query + w * kWordBytes);
+    unrolled<kBlocks>([&](size_t b) noexcept { sums[b].add(word, blocks[b] + w * kRowBytes); });
   }
   unrolled<kBlocks>([&](size_t b) noexcept { sums[b].store(counts + b * kWordRows); });
+}
+
+template <class Words, class BlockAt>
+void count_blocks_at(const uint8_t* query, const BlockAt& block_at, size_t n_blocks, size_t n_words,
+                     uint32_t* counts) noexcept {
+  constexpr size_t kBlocks = Words::kBlocksAtOnce;
+  size_t i = 0;
+  const auto from_here = [&](size_t b) noexcept { return block_at(i + b); };
+  for (; i + kBlocks <= n_blocks; i += kBlocks)
+    count_some_words<Words, kBlocks>(query, from_here, n_words, counts + i * kWordRows);
+  for (; i < n_blocks; ++i)
+    count_some_words<Words, 1>(query, from_here, n_words, counts + i * kWordRows);
 }
 
 template <class Words>
 void count_words(const uint8_t* query, const uint8_t* blocks, size_t n_blocks, size_t n_words,
                  uint32_t* counts) noexcept {
-  constexpr size_t kBlocks = Words::kBlocksAtOnce;
   const size_t block_bytes = n_words * kWordBytes * kWordRows;
-  size_t b = 0;
-  for (; b + kBlocks <= n_blocks; b += kBlocks)
-    count_some_words<Words, kBlocks>(query, blocks + b * block_bytes, n_words,
-                                     counts + b * kWordRows);
-  for (; b < n_blocks; ++b)
-    count_some_words<Words, 1>(query, blocks + b * block_bytes, n_words, counts + b * kWordRows);
+  count_blocks_at<Words>(
+      query, [&](size_t b) noexcept { return blocks + b * block_bytes; }, n_blocks, n_words,
+      counts);
+}
+
+template <class Words>
+void count_listed_words(const uint8_t* query, const uint8_t* blocks, const uint32_t* listed,
+                        size_t n_listed, size_t n_words, uint32_t* counts) noexcept {
+  const size_t block_bytes = n_words * kWordBytes * kWordRows;
+  count_blocks_at<Words>(
+      query, [&](size_t b) noexcept { return blocks + listed[b] * block_bytes; }, n_listed, n_words,
+      counts);
 }
 
 }  // namespace bitindex

@@ -63,4 +63,10 @@ void WordBlocks::count(const KernelTable& kernels, const uint8_t* query, size_t 
                       n_words(), counts);
 }
 
+void WordBlocks::count(const KernelTable& kernels, const uint8_t* query,
+                       const std::vector<uint32_t>& listed, uint32_t* counts) const noexcept {
+  kernels.count_listed_words(WholeWords(query, n_bytes_).get(), blocks_.get(), listed.data(),
+                             listed.size(), n_words(), counts);
+}
+
 }  // namespace bitindex

@@ -31,6 +31,9 @@ class WordBlocks {
   // In how many bits each row differs from the query, for n blocks from `first` on.
   void count(const KernelTable& kernels, const uint8_t* query, size_t first, size_t n,
              uint32_t* counts) const noexcept;
+  // The same for the blocks of these numbers.
+  void count(const KernelTable& kernels, const uint8_t* query, const std::vector<uint32_t>& listed,
+             uint32_t* counts) const noexcept;
 
  private:
   size_t n_words() const noexcept { return (n_bytes_ + kWordBytes - 1) / kWordBytes; }

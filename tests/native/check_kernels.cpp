@@ -120,6 +120,13 @@ void check_words(size_t n_blocks, size_t n_words, Content content) {
   tested.count_words(query.data(), blocks.data(), n_blocks, n_words, a.data());
   expected.count_words(query.data(), blocks.data(), n_blocks, n_words, b.data());
   check(a.same(b), "count_words", n_blocks, n_words, content);
+  Exact<uint32_t> listed(n_blocks, 1);
+  for (size_t i = 0; i < n_blocks; ++i) listed[i] = random_bits() % n_blocks;
+  tested.count_listed_words(query.data(), blocks.data(), listed.data(), n_blocks, n_words,
+                            a.data());
+  expected.count_listed_words(query.data(), blocks.data(), listed.data(), n_blocks, n_words,
+                              b.data());
+  check(a.same(b), "count_listed_words", n_blocks, n_words, content);
 }
 
 void check_first_least(size_t n) {
