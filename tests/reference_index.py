@@ -166,6 +166,11 @@ def assert_same_answers(got, expected):
         np.testing.assert_array_equal(got_array, expected_array)
 
 
+def recall_by_distance(found, exact):
+    """Which share of the rows that were found is as near as the last of the exact answer."""
+    return float((found[0] <= exact[0][:, -1:]).mean())
+
+
 def assert_same_content(index, model):
     """The index holds the ids and the codes of the model, and says so in every way."""
     ids = index.ids

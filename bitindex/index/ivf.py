@@ -27,7 +27,8 @@ class IVFIndex(PackedIndex):
         on: 2 sqrt(n) for n rows, and from 500,000 rows on 4 sqrt(n) for ``"hamming"``.
     nprobe : int or "auto"
         How many lists a query looks at; all of them make it exact. ``"auto"``: as many as reach
-        `target_recall`, asked with rows of the index.
+        `target_recall`, asked with rows of the index, and more for a query that lies between lists
+        than for one in the midst of a list.
     target_recall : float
         Of ``nprobe="auto"``: the share of the 10 nearest neighbours that is found, above 0 and at
         most 1.
@@ -152,7 +153,7 @@ class IVFIndex(PackedIndex):
 
     @property
     def nprobe(self) -> int:
-        """How many lists a query looks at unless it asks for another number."""
+        """How many lists a query looks at unless it asks for another number; of "auto" the mean."""
         return self._lists.nprobe()
 
     def train(self, codes: PackedCodes) -> None:

@@ -1,5 +1,7 @@
 #include <pybind11/stl.h>
 
+#include <cmath>
+
 #include "arrays.h"
 #include "bindings.h"
 #include "gil.h"
@@ -29,8 +31,9 @@ py::dict structure(const IVFIndex& index) {
   const IVFStructure structure = index.structure();
   if (structure.sizes.empty()) return arrays;
   std::vector<int64_t> state = {static_cast<int64_t>(structure.n_trained),
-                                static_cast<int64_t>(structure.learned.codes),
-                                static_cast<int64_t>(structure.learned.floats), structure.is_given};
+                                static_cast<int64_t>(structure.learned.codes.n_most),
+                                static_cast<int64_t>(structure.learned.floats.n_most),
+                                structure.is_given};
   if (structure.n_near > 0) state.push_back(static_cast<int64_t>(structure.n_near));
   arrays["centroids"] = array_of(structure.centroids);
   if (!structure.terms.scales.empty()) arrays["scales"] = array_of(structure.terms.scales);
@@ -39,7 +42,19 @@ py::dict structure(const IVFIndex& index) {
   arrays["sizes"] = array_of(structure.sizes);
   arrays["radii"] = array_of(structure.radii);
   arrays["state"] = array_of(state);
+  const Reach& reach = structure.learned.codes;
+  if (std::isfinite(reach.margin))
+    arrays["reach"] = array_of(std::vector<float>{reach.margin, static_cast<float>(reach.n_mean)});
   return arrays;
+}
+
+Reach reach_of(size_t n_most, const std::vector<float>& reach) {
+  const bool is_right = reach.size() == 2 && reach[0] >= 0.0f && reach[1] >= 1.0f &&
+                        reach[1] <= static_cast<float>(n_most) && std::isfinite(reach[0]);
+  if (!is_right)
+    throw std::invalid_argument(
+        "section 'structure/reach' must hold a distance and a number of lists in reach");
+  return {n_most, reach[0], static_cast<size_t>(reach[1])};
 }
 
 void restore_structure(IVFIndex& index, const py::dict& given) {
@@ -53,13 +68,16 @@ void restore_structure(IVFIndex& index, const py::dict& given) {
   structure.sizes = arrays.take_values<uint32_t>("sizes");
   structure.radii = arrays.take_values<float>("radii");
   const auto state = arrays.take_values<int64_t>("state");
+  const auto reach = arrays.take_values_if_any<float>("reach");
   arrays.refuse_others();
   if (state.size() < 4 || state.size() > 5 || *std::min_element(state.begin(), state.end()) < 0)
     throw std::invalid_argument("section 'structure/state' must hold four or five numbers >= 0");
   if (structure.sizes.empty())
     throw std::invalid_argument("section 'structure/sizes' must hold at least one number");
   structure.n_trained = static_cast<size_t>(state[0]);
-  structure.learned = {static_cast<size_t>(state[1]), static_cast<size_t>(state[2])};
+  structure.learned.codes = {static_cast<size_t>(state[1])};
+  structure.learned.floats = {static_cast<size_t>(state[2])};
+  if (!reach.empty()) structure.learned.codes = reach_of(structure.learned.codes.n_most, reach);
   structure.is_given = state[3] != 0;
   if (state.size() > 4) structure.n_near = static_cast<size_t>(state[4]);
   const GilRelease no_gil;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace bitindex {
 namespace {
@@ -95,26 +96,33 @@ CentroidMeans CentroidMeans::kept(const std::vector<uint32_t>& numbers) const {
   return few;
 }
 
-void CentroidMeans::Ranker::select(const uint8_t* code, size_t n,
+void CentroidMeans::Ranker::select(const uint8_t* code, size_t n, float margin,
                                    std::vector<Candidate>& centroids) {
   numbers_.clear();
   for (const Candidate& centroid : centroids) numbers_.push_back(centroid.row());
-  weighed_.resize(numbers_.size());
+  distances_.resize(numbers_.size());
   kernels_.weigh_bits(code, means_.n_bits_ / 8, means_.weights_.data(), numbers_.data(),
-                      numbers_.size(), weighed_.data());
-  order_.clear();
+                      numbers_.size(), distances_.data());
+  int32_t least = std::numeric_limits<int32_t>::max();
   for (size_t i = 0; i < numbers_.size(); ++i) {
-    const int64_t distance = int64_t{means_.offsets_[numbers_[i]]} - weighed_[i];
-    order_.push_back(static_cast<uint64_t>(distance + kMostDistance) << 32 | i);
+    distances_[i] = means_.offsets_[numbers_[i]] - distances_[i];
+    least = std::min(least, distances_[i]);
   }
+  // Half a step more, because margins are rounded.
+  const double most = least + double{margin} * kLargestWeight + 0.5;
+  order_.clear();
+  for (size_t i = 0; i < numbers_.size(); ++i)
+    if (distances_[i] <= most)
+      order_.push_back(static_cast<uint64_t>(distances_[i] + kMostDistance) << 32 | i);
   const auto nth = order_.begin() + static_cast<std::ptrdiff_t>(std::min(n, order_.size()));
   std::nth_element(order_.begin(), nth, order_.end());
   std::sort(order_.begin(), nth);
-  selected_.clear();
+  centroids.clear();
   std::for_each(order_.begin(), nth, [&](uint64_t next) {
-    selected_.push_back(centroids[static_cast<uint32_t>(next)]);
+    const auto i = static_cast<uint32_t>(next);
+    centroids.emplace_back(static_cast<float>(distances_[i]) / static_cast<float>(kLargestWeight),
+                           numbers_[i]);
   });
-  centroids.assign(selected_.begin(), selected_.end());
 }
 
 }  // namespace bitindex

@@ -38,17 +38,17 @@ class CentroidMeans {
    public:
     Ranker(const CentroidMeans& means, const KernelTable& kernels)
         : means_(means), kernels_(kernels) {}
-    // Puts the n nearest of some centroids first, by the distances of their means from a code, and
-    // drops the others. Ties go to the centroid that came first.
-    void select(const uint8_t* code, size_t n, std::vector<Candidate>& centroids);
+    // Leaves the n nearest of some centroids, nearest first, but for those more than `margin`
+    // farther than the nearest one, with the squared distances of their means from a code. Ties go
+    // to the centroid that came first.
+    void select(const uint8_t* code, size_t n, float margin, std::vector<Candidate>& centroids);
 
    private:
     const CentroidMeans& means_;
     const KernelTable& kernels_;
     std::vector<uint32_t> numbers_;  // of the centroids
-    std::vector<int32_t> weighed_;
+    std::vector<int32_t> distances_;
     std::vector<uint64_t> order_;  // distances, and then places among the centroids
-    std::vector<Candidate> selected_;
   };
 
  private:

@@ -125,8 +125,8 @@ CentroidTerms Centroids::terms() const {
   return {numbers(kScales), numbers(kOffsets)};
 }
 
-CandidateLists Centroids::rank(const Score& score, size_t n_queries, size_t n, size_t n_threads,
-                               Cancel& cancel) const {
+CandidateLists Centroids::rank(const Score& score, size_t n_queries, size_t n, float margin,
+                               size_t n_threads, Cancel& cancel) const {
   const RowFilter all(store_, {});
   const Scan scan = {store_, kernels_, all, n_threads, cancel};
   if (means_.empty() || !ranks_by_tally(score, layout_.n_bytes()))
@@ -138,7 +138,7 @@ CandidateLists Centroids::rank(const Score& score, size_t n_queries, size_t n, s
               CentroidMeans::Ranker by_means(means_, kernels_);
               const size_t last = std::min(n_queries, (task + 1) * kQueriesPerTask);
               for (size_t q = task * kQueriesPerTask; q < last; ++q)
-                by_means.select(score.bit_counts()->query(q), n, lists[q]);
+                by_means.select(score.bit_counts()->query(q), n, margin, lists[q]);
             });
   return lists;
 }
@@ -160,12 +160,21 @@ std::vector<Candidate> Centroids::nearest(const uint8_t* codes, size_t n, Cancel
   return found;
 }
 
+uint32_t Centroids::distance(const uint8_t* code, uint32_t number) const noexcept {
+  uint32_t bits = 0;
+  kernels_.xor_count_rows(code, store_.column(kCodes).row(number), 1, layout_.n_bytes(), &bits);
+  return bits;
+}
+
 std::vector<Candidate> Centroids::nearest_by_means(const Score& score, size_t n,
                                                    Cancel& cancel) const {
   std::vector<Candidate> nearest;
   nearest.reserve(n);
-  for (const std::vector<Candidate>& first : rank(score, n, 1, default_threads(), cancel))
-    nearest.push_back(first.front());
+  for (const std::vector<Candidate>& first : rank(score, n, 1, 0.0f, default_threads(), cancel)) {
+    const uint32_t number = first.front().row();
+    const uint32_t bits = distance(score.bit_counts()->query(nearest.size()), number);
+    nearest.emplace_back(static_cast<float>(bits), number);
+  }
   return nearest;
 }
 

@@ -51,9 +51,13 @@ class Centroids {
   // Leaves only these, in this order.
   void keep(const std::vector<uint32_t>& numbers, const CentroidTerms& terms, Cancel& cancel);
 
-  // For each query of the score its n nearest centroids, nearest first.
-  CandidateLists rank(const Score& score, size_t n_queries, size_t n, size_t n_threads,
-                      Cancel& cancel) const;
+  // In how many bits a code differs from that of a centroid.
+  uint32_t distance(const uint8_t* code, uint32_t number) const noexcept;
+  // For each query of the score its n nearest centroids, nearest first, with their distances: from
+  // the means where there are any, and then without those that are more than `margin` farther than
+  // the nearest one.
+  CandidateLists rank(const Score& score, size_t n_queries, size_t n, float margin,
+                      size_t n_threads, Cancel& cancel) const;
   // The nearest centroid of each code: its number and the distance of the codes by the metric of
   // the index. Ties go to the smaller number.
   std::vector<Candidate> nearest(const uint8_t* codes, size_t n, Cancel& cancel) const;

@@ -29,7 +29,7 @@ size_t IVFIndex::n_lists() const {
 
 size_t IVFIndex::n_probes() const {
   const auto guard = lock().read();
-  return probes_for(0, false);
+  return reach_of(0, false).n_mean;
 }
 
 size_t IVFIndex::structure_bytes() const {
@@ -44,18 +44,19 @@ bool IVFIndex::wants_lists() const noexcept {
   return n >= (options_.n_lists > 0 ? kMinRowsOfList * options_.n_lists : kMinRows);
 }
 
-size_t IVFIndex::probes_for(size_t effort, bool by_floats) const noexcept {
+Reach IVFIndex::reach_of(size_t effort, bool by_floats) const noexcept {
   const size_t n_lists = groups_.n_groups();
-  size_t n = effort > 0 ? effort : options_.n_probes;
-  if (n == 0) n = by_floats ? n_learned_.floats : n_learned_.codes;
-  if (n == 0) n = n_lists / 8 + 1;  // nothing could be learned yet
-  return std::min(n, n_lists);
+  const size_t n_given = effort > 0 ? effort : options_.n_probes;
+  if (n_given > 0) return {std::min(n_given, n_lists)};
+  const Reach& learned = by_floats ? learned_.floats : learned_.codes;
+  if (learned.n_most == 0) return {std::min(n_lists / 8 + 1, n_lists)};  // nothing could be learned
+  return {std::min(learned.n_most, n_lists), learned.margin, std::min(learned.n_mean, n_lists)};
 }
 
 ListChoice IVFIndex::list_choice(const Scan& scan, const QueryBatch& queries) const {
   const std::shared_ptr<Score> score = queries.score(centroids_->store());
-  return {scan, groups_, [this, score, &scan, n_queries = queries.n](size_t n) {
-            return centroids_->rank(*score, n_queries, n, scan.n_threads, scan.cancel);
+  return {scan, groups_, [this, score, &scan, n_queries = queries.n](size_t n, float margin) {
+            return centroids_->rank(*score, n_queries, n, margin, scan.n_threads, scan.cancel);
           }};
 }
 
@@ -64,47 +65,49 @@ CandidateLists IVFIndex::find_nearest(const Scan& scan, const QueryBatch& querie
   if (!has_lists() || k == 0) return scan_nearest(scan, *score, queries.n, k);
   // Embeddings are kept with a metric of bits, and only float queries need tables then.
   const bool by_floats = metric().integer_distances && score->bit_counts() == nullptr;
-  const size_t n_probes = probes_for(queries.effort, by_floats);
+  const Reach reach = reach_of(queries.effort, by_floats);
   const ListChoice choice = list_choice(scan, queries);
-  if (choice.is_tight(n_probes)) return scan_nearest(scan, *score, queries.n, k);
-  const CandidateLists lists = choice.nearest(n_probes, k);
+  if (choice.is_tight(reach)) return scan_nearest(scan, *score, queries.n, k);
+  const CandidateLists lists = choice.nearest(reach, k);
   return scan_groups_nearest(scan, *score, groups_, list_numbers(lists), k);
 }
 
 CandidateLists IVFIndex::find_within(const Scan& scan, const QueryBatch& queries,
                                      float radius) const {
   const auto score = queries.score(scan.store);
-  const size_t n_probes = probes_for(queries.effort, false);
+  const Reach reach = reach_of(queries.effort, false);
   if (!has_lists() || scan.filter.n_allowed() == 0)
     return scan_within(scan, *score, queries.n, radius);
   const ListChoice choice = list_choice(scan, queries);
-  if (choice.is_tight(n_probes)) return scan_within(scan, *score, queries.n, radius);
-  CandidateLists lists = choice.nearest(n_probes, 0);
-  const auto is_too_far = [&](const Candidate& centroid) {
-    return centroid.key() - radii_[centroid.row()] > radius;
-  };
+  if (choice.is_tight(reach)) return scan_within(scan, *score, queries.n, radius);
+  CandidateLists lists = choice.nearest(reach, 0);
   // Of the distances only Hamming's is sure to obey the triangle inequality as it is rounded.
   if (metric().integer_distances)
-    for (std::vector<Candidate>& list : lists)
-      list.erase(std::remove_if(list.begin(), list.end(), is_too_far), list.end());
+    for (size_t q = 0; q < lists.size(); ++q) {
+      const auto is_too_far = [&](const Candidate& list) {
+        const uint32_t bits = centroids_->distance(score->bit_counts()->query(q), list.row());
+        return static_cast<float>(bits) - radii_[list.row()] > radius;
+      };
+      lists[q].erase(std::remove_if(lists[q].begin(), lists[q].end(), is_too_far), lists[q].end());
+    }
   return scan_groups_within(scan, *score, groups_, list_numbers(lists), radius);
 }
 
 void IVFIndex::rows_written(const NewRows& rows, const RowsWritten& written, Cancel& cancel) {
   const size_t n_replaced = written.replaced.size();
-  for (RowChanges* since : {&since_lists_, &since_probes_})
+  for (RowChanges* since : {&since_lists_, &since_learned_})
     since->count(rows.n - n_replaced, n_replaced);
   if (has_lists()) place(written.replaced, cancel);
   if (wants_lists())
     make_lists(cancel);
   else
     put_in_order_if_loose();
-  if (has_lists()) learn_probes(cancel);
+  if (has_lists()) learn_reach(cancel);
 }
 
 void IVFIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel& cancel) {
   ListIndex::rows_moved(kept, cancel);
-  if (has_lists()) learn_probes(cancel);
+  if (has_lists()) learn_reach(cancel);
 }
 
 void IVFIndex::place(const std::vector<uint32_t>& replaced, Cancel& cancel) {

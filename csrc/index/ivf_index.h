@@ -23,10 +23,11 @@ struct IVFOptions {
   std::vector<float> weight_sizes = {};
 };
 
-// How many lists reach the target; 0: not known yet. Floats are farther from their rows than codes.
-struct LearnedProbes {
-  size_t codes = 0;
-  size_t floats = 0;
+// How far queries look to reach the target; at 0 lists: not known yet. Floats are farther from
+// their rows than codes.
+struct LearnedReach {
+  Reach codes;
+  Reach floats;
 };
 
 // What a file keeps besides the rows, which stand in the order of the lists.
@@ -38,7 +39,7 @@ struct IVFStructure {
   std::vector<float> radii;     // distance of a list's farthest row from its centroid
   size_t n_near = 0;            // as Centroids has it
   size_t n_trained = 0;         // rows that the lists were made for
-  LearnedProbes learned;
+  LearnedReach learned;
   bool is_given = false;  // the centroids come from codes of the caller
 };
 
@@ -75,8 +76,8 @@ class IVFIndex : public ListIndex {
   bool wants_lists() const noexcept;
   // How many lists n_rows rows should stand in.
   size_t lists_for(size_t n_rows) const;
-  // How many lists a search looks at.
-  size_t probes_for(size_t effort, bool by_floats) const noexcept;
+  // How far a search looks.
+  Reach reach_of(size_t effort, bool by_floats) const noexcept;
   std::vector<uint8_t> codes_of(const std::vector<uint32_t>& rows) const;
   void make_lists(Cancel& cancel);
   // Puts all rows into the lists of these centroids.
@@ -87,20 +88,20 @@ class IVFIndex : public ListIndex {
   void place_again(const std::vector<uint32_t>& replaced, Cancel& cancel);
   // The lists of codes, whose radii grow to hold them.
   std::vector<uint32_t> lists_of(const uint8_t* codes, size_t n, Cancel& cancel);
-  // Finds out how many lists reach the target recall, asked with rows of the index, where enough of
-  // them have changed since the last time.
-  void learn_probes(Cancel& cancel);
+  // Finds out how far queries look to reach the target recall, asked with rows of the index, where
+  // enough of them have changed since the last time.
+  void learn_reach(Cancel& cancel);
   std::vector<float> float_queries(const std::vector<uint32_t>& rows, uint64_t seed) const;
-  size_t probes_for_target(const std::vector<uint32_t>& asked, const ScoreMaker& score,
-                           Cancel& cancel) const;
+  Reach reach_for_target(const std::vector<uint32_t>& asked, const ScoreMaker& score,
+                         bool by_distance, Cancel& cancel) const;
 
   IVFOptions options_;
   std::unique_ptr<Centroids> centroids_;  // one for each group; null where there are none
   std::vector<float> radii_;
   RowChanges since_lists_;
   bool is_given_ = false;  // the centroids come from codes of the caller
-  LearnedProbes n_learned_;
-  RowChanges since_probes_;
+  LearnedReach learned_;
+  RowChanges since_learned_;
 };
 
 }  // namespace bitindex

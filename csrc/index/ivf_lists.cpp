@@ -69,7 +69,7 @@ void IVFIndex::train(const uint8_t* codes, size_t n, bool (*poll)()) {
   centroids->learn(sample.data(), chosen.size(), n_lists, cancel);
   fill_lists(std::move(centroids), cancel);
   is_given_ = true;
-  learn_probes(cancel);
+  learn_reach(cancel);
 }
 
 void IVFIndex::rebalance(bool (*poll)()) {
@@ -77,7 +77,7 @@ void IVFIndex::rebalance(bool (*poll)()) {
   const auto guard = lock().write();
   if (store().n_live() == 0) return;
   make_lists(cancel);
-  learn_probes(cancel);
+  learn_reach(cancel);
 }
 
 void IVFIndex::make_lists(Cancel& cancel) {
@@ -110,7 +110,7 @@ void IVFIndex::fill_lists(std::unique_ptr<Centroids> centroids, Cancel& cancel) 
   groups_ = std::move(groups);
   radii_ = std::move(radii);
   since_lists_ = RowChanges(store().n_live());
-  since_probes_ = RowChanges();
+  since_learned_ = RowChanges();
 }
 
 CentroidTerms IVFIndex::mean_terms(const RowOrder& order) const {

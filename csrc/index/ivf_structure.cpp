@@ -26,7 +26,7 @@ IVFStructure IVFIndex::structure() const {
   structure.radii = radii_;
   structure.n_trained = since_lists_.n_learned();
   structure.n_near = centroids_->n_near();
-  structure.learned = n_learned_;
+  structure.learned = learned_;
   structure.is_given = is_given_;
   return structure;
 }
@@ -59,8 +59,8 @@ void IVFIndex::restore_structure(const IVFStructure& structure) {
   since_lists_ = RowChanges(structure.n_trained);
   const size_t n_live = store().n_live();
   since_lists_.count(n_live - std::min(n_live, structure.n_trained), 0);
-  n_learned_ = structure.learned;
-  since_probes_ = RowChanges(n_live);
+  learned_ = structure.learned;
+  since_learned_ = RowChanges(n_live);
   is_given_ = structure.is_given;
 }
 

@@ -18,8 +18,8 @@ size_t ListChoice::rows_of(size_t n_probes) const noexcept {
   return n_probes >= n_lists ? scan_.store.n_live() : scan_.store.n_live() / n_lists * n_probes;
 }
 
-bool ListChoice::is_tight(size_t n_probes) const noexcept {
-  return is_filtered() && scan_.filter.n_allowed() <= rows_of(n_probes);
+bool ListChoice::is_tight(const Reach& reach) const noexcept {
+  return is_filtered() && scan_.filter.n_allowed() <= rows_of(reach.n_mean);
 }
 
 size_t ListChoice::count_allowed(size_t list) const {
@@ -42,7 +42,9 @@ double ListChoice::sparseness(size_t n_probes, size_t n_allowed) const noexcept 
   return std::clamp(expected / std::max(1.0, static_cast<double>(n_allowed)), 1.0, kMost);
 }
 
-bool ListChoice::cut(std::vector<Candidate>& centroids, size_t n_probes, size_t n_rows) const {
+bool ListChoice::cut(std::vector<Candidate>& centroids, const Reach& reach, size_t k) const {
+  const size_t n_probes = lists_in_reach(centroids, reach);
+  size_t n_rows = is_filtered() ? std::max(k, rows_of(n_probes)) : k;
   size_t n_kept = 0, n_seen = 0, rows = 0;
   for (const Candidate& centroid : centroids) {
     if (n_kept >= n_probes && rows >= n_rows) break;
@@ -56,25 +58,33 @@ bool ListChoice::cut(std::vector<Candidate>& centroids, size_t n_probes, size_t 
   return n_kept >= n_probes && rows >= n_rows;
 }
 
-CandidateLists ListChoice::nearest(size_t n_probes, size_t k) const {
+CandidateLists ListChoice::nearest(const Reach& reach, size_t k) const {
   const size_t n_lists = groups_.n_groups();
-  const size_t n_rows = is_filtered() ? std::max(k, rows_of(n_probes)) : k;
+  const size_t n_rows = is_filtered() ? std::max(k, rows_of(reach.n_mean)) : k;
   // As if allowed rows were spread evenly; where that is not enough, all lists are ranked.
   const double share = static_cast<double>(n_rows) / static_cast<double>(scan_.filter.n_allowed());
   const auto guess = static_cast<size_t>(1.25 * share * static_cast<double>(n_lists)) + 1;
-  size_t n_ranked = std::min(n_lists, std::max(n_probes, guess));
-  CandidateLists lists = rank_(n_ranked);
+  size_t n_ranked = std::min(n_lists, std::max(reach.n_most, guess));
+  float margin = is_filtered() ? kNoMargin : reach.margin;
+  CandidateLists lists = rank_(n_ranked, margin);
   std::vector<size_t> lacking(lists.size());
   std::iota(lacking.begin(), lacking.end(), size_t{0});
   for (;;) {
-    const auto is_enough = [&](size_t q) { return cut(lists[q], n_probes, n_rows); };
+    const auto is_enough = [&](size_t q) { return cut(lists[q], reach, k); };
     lacking.erase(std::remove_if(lacking.begin(), lacking.end(), is_enough), lacking.end());
-    if (lacking.empty() || n_ranked == n_lists) return lists;
+    if (lacking.empty() || (n_ranked == n_lists && margin == kNoMargin)) return lists;
     n_ranked = std::min(n_lists, kMoreLists * n_ranked);
-    CandidateLists more = rank_(n_ranked);
+    margin = kNoMargin;
+    CandidateLists more = rank_(n_ranked, margin);
     // Only for these queries, so that an answer does not depend on what else is asked.
     for (const size_t q : lacking) lists[q] = std::move(more[q]);
   }
+}
+
+size_t lists_in_reach(const std::vector<Candidate>& nearest_first, const Reach& reach) {
+  size_t n = std::min(reach.n_most, nearest_first.size());
+  while (n > 1 && nearest_first[n - 1].key() - nearest_first[0].key() > reach.margin) --n;
+  return n;
 }
 
 std::vector<std::vector<uint32_t>> list_numbers(const CandidateLists& lists) {

@@ -48,10 +48,12 @@ CandidateLists ResidualIndex::find_nearest(const Scan& scan, const QueryBatch& q
   if (queries.lists.n_lists != n_lists_)
     throw std::invalid_argument("codes of residuals have no distances of their own");
   const auto score = queries.score(scan.store);
-  const ListChoice choice(scan, groups_,
-                          [&](size_t n) { return rank_lists(scan, queries.lists, queries.n, n); });
+  const ListChoice choice(scan, groups_, [&](size_t n, float) {
+    return rank_lists(scan, queries.lists, queries.n, n);
+  });
   const size_t n_probes = std::clamp<size_t>(queries.effort, 1, n_lists_);
-  const CandidateLists lists = choice.nearest(choice.is_tight(n_probes) ? n_lists_ : n_probes, k);
+  const Reach reach = {n_probes}, all = {n_lists_};
+  const CandidateLists lists = choice.nearest(choice.is_tight(reach) ? all : reach, k);
   return scan_groups_nearest(scan, *score, groups_, list_numbers(lists), k, queries.lists.values);
 }
 
