@@ -52,12 +52,13 @@ class IVFIndex(PackedIndex):
     all lists; those that are too far away to hold a result (Hamming) cost nothing.
 
     Memory: rows as in :class:`FlatIndex`, in the order of lists, so with ids of 8 bytes and up to
-    16 on top; the code of each centroid twice, 20 bytes more a list. Rows that were added or
-    changed since rows were last put in order, at most a sixteenth and some thousands, take up to 50
-    bytes more each. While rows are put in order they are in memory twice.
-    Time: to add n rows takes n times the comparison with all centroids; rows are moved once for
-    every sixteenth that is added, and lists and ``nprobe="auto"`` are learned again as above,
-    which together doubles it at most.
+    16 on top; the code of each centroid twice, 25 bytes more a list, and for ``"hamming"`` a byte
+    for each bit of a centroid. Rows that were added or changed since rows were last put in order,
+    at most a sixteenth and some thousands, take up to 50 bytes more each. While rows are put in
+    order they are in memory twice.
+    Time: to add n rows takes n times the comparison with all centroids, or, where there are
+    thousands, with those around a row; rows are moved once for every sixteenth that is added, and
+    lists and ``nprobe="auto"`` are learned again as above, which together doubles it at most.
     Thread safe: searches run together, writers run one at a time, and a search sees the index
     before or after a write.
     Source: inverted files for nearest neighbours: Jegou, Douze, Schmid, "Product Quantization for

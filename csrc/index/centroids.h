@@ -44,8 +44,8 @@ class Centroids {
   // Learns at most n_centroids of them from codes in random order.
   void learn(const uint8_t* codes, size_t n, size_t n_centroids, Cancel& cancel);
   // terms: one number for each centroid where the index keeps them. Without means, codes alone tell
-  // which centroid is the nearest. n_near: as this class has it, 0 for no regions;
-  // nor are there any of too few centroids.
+  // which centroid is the nearest. n_near: as this class has it, 0 for no regions,
+  // which too few centroids do not have either.
   void set(const uint8_t* codes, size_t n, const CentroidTerms& terms, CentroidMeans means,
            size_t n_near, Cancel& cancel);
   // Leaves only these, in this order.
