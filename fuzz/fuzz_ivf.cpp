@@ -49,7 +49,10 @@ void try_input(FuzzedDataProvider& data) {
   change(lists.terms.scales, data);
   change(stored.rows.ids, data);
   if (data.ConsumeBool()) lists.n_trained = odd_value<uint32_t>(data);
-  if (data.ConsumeBool()) lists.learned = {odd_value<uint32_t>(data), odd_value<uint32_t>(data)};
+  if (data.ConsumeBool()) lists.n_near = odd_value<uint32_t>(data);
+  if (data.ConsumeBool())
+    lists.learned = {{odd_value<uint32_t>(data), odd_value<float>(data), odd_value<uint32_t>(data)},
+                     {odd_value<uint32_t>(data)}};
   lists.is_given = data.ConsumeBool();
   IVFIndex index = empty_index();
   try {
