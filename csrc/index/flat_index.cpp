@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "index/popcount_scan.h"
+#include "scan/query_plan.h"
 
 namespace bitindex {
 namespace {
@@ -31,12 +32,16 @@ CandidateLists FlatIndex::find(const Scan& scan, const QueryBatch& queries,
                                UsePopcounts use_popcounts, UseAll use_all) const {
   const auto score = queries.score(scan.store);
   const auto* const overlap = dynamic_cast<const OverlapScore*>(score.get());
-  if (!groups_ || groups_->n_ordered() == 0 || overlap == nullptr) return use_all(*score);
+  const bool few_rows = PopcountScan::has_few_rows(scan);
+  const bool too_few = few_rows && queries.n < QueryPlan::min_sliced(layout().n_bytes());
+  if (!groups_ || groups_->n_ordered() == 0 || overlap == nullptr || queries.n == 0 ||
+      too_few)
+    return use_all(*score);
   const PopcountScan::MakeScore make_score = [&](const uint8_t* codes, size_t n) {
     return metric().score(kernels(), layout().codes(), codes, n,
                           store().column(kRowTerms).floats());
   };
-  const PopcountOrder order = {*groups_, ids_ascend_, folds(scan.cancel)};
+  const PopcountOrder order = {*groups_, ids_ascend_, few_rows ? nullptr : folds(scan.cancel)};
   PopcountScan popcounts(scan, order, *overlap, queries.n, make_score);
   return use_popcounts(popcounts);
 }

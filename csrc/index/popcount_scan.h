@@ -31,6 +31,9 @@ class PopcountScan {
   // The score of n_queries codes, one after the other, against the rows.
   using MakeScore = std::function<std::unique_ptr<Score>(const uint8_t* codes, size_t n_queries)>;
 
+  // Whether rows are so few that no query finds its own sooner than all look together.
+  static bool has_few_rows(const Scan& scan) noexcept;
+
   // All references outlive this.
   PopcountScan(const Scan& scan, const PopcountOrder& order, const OverlapScore& score,
                size_t n_queries, const MakeScore& make_score);
@@ -39,55 +42,63 @@ class PopcountScan {
   CandidateLists within(float radius);
 
  private:
-  // Queries, by their place in that order, that share the preparation of rows: those whose rows
-  // overlap. The scan sees for itself who needs which of them.
-  struct Together {
-    size_t first_query, last_query;
-    RowRange rows;
-    bool some_need_less = true;  // or may, once they have found near rows
+  // Some queries, in the order of their popcounts, from place `first` on.
+  struct Queries {
+    size_t first;
+    size_t n;
+    const Score& score;
   };
 
   size_t n_queries() const noexcept { return order_.size(); }
   // The query in the middle.
   size_t pilot() const noexcept { return n_queries() / 2; }
+  // Calls use(queries) for those in [first, last).
+  template <class Use>
+  void with_queries(size_t first, size_t last, Use use) const;
+
   // The ordered rows whose popcount allows a key of at most `limit`.
   RowRange rows_within(size_t place, float limit) const;
+  // Those of all queries from `first` on, of which limit_of(place) is the limit.
+  template <class LimitOf>
+  RowRange rows_within_any(size_t first, LimitOf limit_of) const;
   // So many rows of popcounts near that of the query.
   RowRange rows_nearby(size_t place, size_t n) const;
   // What the key of the k-th nearest row is known to be at most.
   float limit_of(size_t place, size_t k) const;
-  std::vector<Together> put_together(size_t first_query, const std::vector<RowRange>& ranges) const;
+
   // Whether folds could tell rows within this limit of the query from others.
   bool folds_tell(size_t place, float limit) const;
   // What the query would read by itself: of the rows within this limit a few tell.
   double bytes_alone(size_t place, float limit);
-  // The same for pilot() and the k nearest rows: tighter limits are on the way, so that a large
-  // batch tries it.
-  template <class LookFor>
-  double bytes_alone_of_nearest(LookFor look_for, size_t k);
-  // Whether queries had better look one by one where pilot() reads so much by itself; does without
-  // folds otherwise.
-  bool choose_alone(double bytes_alone);
-  // What the query reads of these rows, going by runs of a few.
-  double bytes_by_folds(size_t place, float limit, const RowRange& rows);
+  // The same for the k nearest rows of pilot(), which looks nearby: tighter limits are on the way,
+  // so that a large batch tries it.
+  double bytes_alone_of_nearest(size_t k);
   // What each of n queries like this one reads together, in the same unit.
   double bytes_of_each_together(size_t place, size_t n) const;
-  // Calls look_for(place) for each query as long as that is cheaper than to look together; returns
+  // Whether queries had better look one by one where pilot() reads so much by itself; does without
+  // folds where these do not pay.
+  bool choose_alone(double bytes_alone);
+  // Calls look_for(query) for each query as long as that is cheaper than to look together; returns
   // how many are done, the first ones.
   template <class LookFor>
   size_t look_one_by_one(LookFor look_for);
-  // Calls use(part, score, n, first_place) to scan a part of the rows for some queries.
-  template <class Use>
-  void look_at(const Together& queries, Use use);
-  template <class Use>
-  void look_at(size_t first_query, size_t last_query, Scan part, Use use);
-  // Looks at the rows for one query from its popcount outwards, as far as its k-th nearest row
-  // asks.
-  template <class Use>
-  void widen(size_t place, size_t n_nearby, size_t k, Use look);
-  template <class Use>
-  void look_at_loose_rows(size_t first_query, size_t last_query, Use use);
-  void merge(size_t first_place, CandidateLists more, size_t k);
+
+  // Looks for the k nearest rows of one query where they are likely; then from there outwards, as
+  // far as its k-th nearest row asks.
+  void look_nearby(const Queries& query, size_t k);
+  void look_outwards(const Queries& query, size_t k);
+  // Sets limits that are nearly tight.
+  void limit_nearby(const Queries& queries, size_t k);
+
+  // Looks at a part of the rows.
+  void find_nearest(const Queries& queries, const Scan& part, size_t k);
+  void find_within(const Queries& queries, const Scan& part, float radius);
+  // Some of the ordered rows. `all_need_all`: no query can do without one of them.
+  Scan ordered_part(const Queries& queries, const RowRange& rows, bool all_need_all = false);
+  // Calls look(part) for the other rows.
+  template <class Look>
+  void for_loose_parts(Look look) const;
+  void merge(size_t first, CandidateLists more, size_t k);
   CandidateLists take();
 
   const Scan& scan_;
@@ -100,8 +111,9 @@ class PopcountScan {
   const MakeScore& make_score_;
   size_t n_bytes_;
   std::vector<size_t> order_;   // queries by popcount
-  std::vector<uint8_t> codes_;  // in that order
-  std::vector<float> limits_;   // likewise: known besides the lists
+  std::vector<uint8_t> codes_;  // in that order, of several
+  std::vector<float> limits_;   // in that order: known besides the lists
+  std::vector<RowRange> seen_;  // likewise: ordered rows that have been looked at for the list
   CandidateLists lists_;        // likewise
 };
 

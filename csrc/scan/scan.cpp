@@ -13,6 +13,7 @@ namespace {
 // What a group of queries needs stays near the CPU.
 constexpr size_t kGroupBytes = size_t{320} << 10;
 constexpr size_t kMinGuessedK = 64;
+constexpr size_t kRangesPerTask = 32;
 // Fewer bytes of codes, or fewer for each of several queries, are not worth a task of their own: a
 // thread takes some 50 microseconds to wake.
 constexpr size_t kMinRangeBytes = size_t{1} << 20;
@@ -109,19 +110,27 @@ void find_k_nearest(const Scan& scan, const QueryPlan& plan, size_t k,
   });
 }
 
+// So many of the k nearest are in a sample of the rows, or fewer, but for one sample in ten thousand.
+size_t rank_in_sample(size_t k) {
+  const double share = static_cast<double>(k) / RowFilter::kSampleShare;
+  return static_cast<size_t>(share + 4.0 * std::sqrt(share) + 4.0);
+}
+
+// Whether a sample is worth it, and large enough.
+bool has_sample(const Scan& scan, size_t k) {
+  return k >= kMinGuessedK &&
+         scan.filter.n_allowed() >= 4 * rank_in_sample(k) * RowFilter::kSampleShare;
+}
+
 // Guesses how far the k-th nearest rows are at most, from a sample of the rows, and lowers `limits`
 // to that. Without it, about k (1 + log(n / k)) rows come within the limit before it is tight,
 // which is dear for large k. Returns which queries have a guess.
 std::vector<bool> guess_limits(const Scan& scan, const QueryPlan& plan, size_t k,
                                std::vector<SharedLimit>& limits) {
-  const double share = static_cast<double>(k) / RowFilter::kSampleShare;
-  // So many of the k are in the sample, or fewer, but for one sample in ten thousand.
-  const auto rank = static_cast<size_t>(share + 4.0 * std::sqrt(share) + 4.0);
+  const size_t rank = rank_in_sample(k);
   std::vector<bool> guessed(plan.n_queries(), false);
   // A scan for few queries waits for memory anyway, and the sample is far apart there.
-  if (plan.method() == Method::kRows) return guessed;
-  if (k < kMinGuessedK || scan.filter.n_allowed() < 4 * rank * RowFilter::kSampleShare)
-    return guessed;
+  if (plan.method() == Method::kRows || !has_sample(scan, k)) return guessed;
   const RowFilter sample = scan.filter.sample(scan.store.n_rows());
   const Scan sampled = {scan.store, scan.kernels, sample,          scan.n_threads, scan.cancel,
                         scan.rows,  scan.by_size, scan.ids_ascend, scan.folded};
@@ -137,7 +146,18 @@ std::vector<bool> guess_limits(const Scan& scan, const QueryPlan& plan, size_t k
   return guessed;
 }
 
+float kth_key(std::vector<Candidate> found, size_t k) {
+  if (found.size() < k) return std::numeric_limits<float>::infinity();
+  const auto kth = found.begin() + static_cast<std::ptrdiff_t>(k - 1);
+  std::nth_element(found.begin(), kth, found.end());
+  return kth->key();
+}
+
 }  // namespace
+
+bool guesses_limits(const Scan& scan, size_t n_queries, size_t k) {
+  return n_queries >= QueryPlan::min_sliced(scan.store.column(0).width()) && has_sample(scan, k);
+}
 
 CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
                             const float* known_limits) {
@@ -163,21 +183,24 @@ CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queri
   return for_each_batch(scan, score, n_queries, use);
 }
 
-float scan_kth_key(const Scan& scan, const Score& score, size_t k) {
-  float key = std::numeric_limits<float>::infinity();
+std::vector<float> scan_kth_keys(const Scan& scan, const Score& score,
+                                 const std::vector<RowRange>& ranges, size_t k) {
+  std::vector<float> keys(ranges.size());
   const NearerFirst nearer_first(scan.store.ids());
-  const QueryPlan plan(scan, score, 0, 1);
-  SharedLimit limit;
-  const auto make = [&](size_t, size_t range, size_t n_rows) {
-    return TopK(std::min(k, n_rows), nearer_first, limit, range);
-  };
-  scan_batch(scan, plan, make, [&](size_t, std::vector<Candidate> all) {
-    if (all.size() < k) return;
-    const auto kth = all.begin() + static_cast<std::ptrdiff_t>(k - 1);
-    std::nth_element(all.begin(), kth, all.end());
-    key = kth->key();
+  const QueryPlan plan(scan, score, 0, ranges.size(), false);
+  const size_t n_tasks = (ranges.size() + kRangesPerTask - 1) / kRangesPerTask;
+  run_tasks(n_tasks, scan.n_threads, scan.cancel, [&](size_t task) {
+    Tile tile(scan, plan);
+    const size_t last = std::min(ranges.size(), (task + 1) * kRangesPerTask);
+    for (size_t q = task * kRangesPerTask; q < last; ++q) {
+      SharedLimit limit;
+      std::vector<TopK> nearest = {TopK(k, nearer_first, limit, 0)};
+      for (size_t row = ranges[q].first; tile.load(row, ranges[q].last);)
+        tile.collect(q, q + 1, nearest);
+      keys[q] = kth_key(nearest.front().take(), k);
+    }
   });
-  return key;
+  return keys;
 }
 
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius) {

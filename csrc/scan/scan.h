@@ -48,8 +48,13 @@ using CandidateLists = std::vector<std::vector<Candidate>>;
 CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
                             const float* limits = nullptr);
 
-// The key of the k-th nearest allowed row for a score of one query; infinity where there are fewer.
-float scan_kth_key(const Scan& scan, const Score& score, size_t k);
+// For each query a limit that the k nearest rows of its own range keep to, or infinity.
+std::vector<float> scan_kth_keys(const Scan& scan, const Score& score,
+                                 const std::vector<RowRange>& ranges, size_t k);
+
+// Whether scan_nearest finds out for itself first how near the k nearest are about, for scores that
+// count bits.
+bool guesses_limits(const Scan& scan, size_t n_queries, size_t k);
 
 // All allowed rows whose key is at most `radius`.
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius);
