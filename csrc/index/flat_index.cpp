@@ -41,8 +41,9 @@ CandidateLists FlatIndex::find(const Scan& scan, const QueryBatch& queries,
     return metric().score(kernels(), layout().codes(), codes, n,
                           store().column(kRowTerms).floats());
   };
-  const PopcountOrder order = {*groups_, ids_ascend_, few_rows ? nullptr : folds(scan.cancel)};
-  PopcountScan popcounts(scan, order, *overlap, queries.n, make_score);
+  const RowsBySize rows(*groups_, ids_ascend_);
+  PopcountScan popcounts(scan, rows, few_rows ? nullptr : folds(scan.cancel), *overlap, queries.n,
+                         make_score);
   return use_popcounts(popcounts);
 }
 
@@ -61,11 +62,11 @@ CandidateLists FlatIndex::find_within(const Scan& scan, const QueryBatch& querie
       [&](const Score& score) { return scan_within(scan, score, queries.n, radius); });
 }
 
-uint32_t FlatIndex::popcount_of(size_t row) const {
+uint32_t FlatIndex::group_of(size_t row) const {
   const double size = overlap_row_size(*metric().overlap, store().column(kRowTerms).floats()[row]);
   // A file may hold any number.
-  const auto most = static_cast<uint32_t>(layout().n_bits);
-  return size >= 0.0 && size <= most ? static_cast<uint32_t>(size) : most;
+  const size_t most = layout().n_bits;
+  return group_of_size(size >= 0.0 && size <= most ? static_cast<size_t>(size) : most, most);
 }
 
 void FlatIndex::rows_written(const NewRows&, const RowsWritten& written, Cancel&) {
@@ -85,8 +86,8 @@ void FlatIndex::rows_written(const NewRows&, const RowsWritten& written, Cancel&
 void FlatIndex::place(const std::vector<uint32_t>& replaced) {
   const size_t first = groups_->n_known();
   for (const uint32_t row : replaced)
-    if (row < first) groups_->move(row, popcount_of(row));
-  for (size_t row = first; row < store().n_rows(); ++row) groups_->append(popcount_of(row));
+    if (row < first) groups_->move(row, group_of(row));
+  for (size_t row = first; row < store().n_rows(); ++row) groups_->append(group_of(row));
 }
 
 void FlatIndex::put_in_order() {
@@ -127,10 +128,10 @@ void FlatIndex::find_order() {
   std::vector<size_t> starts(layout().n_bits + 2, 0);
   size_t row = 0;
   for (uint32_t last = 0; row < store().n_rows(); ++row) {
-    const uint32_t popcount = popcount_of(row);
-    if (popcount < last) break;
-    last = popcount;
-    ++starts[popcount + 1];
+    const uint32_t group = group_of(row);
+    if (group < last) break;
+    last = group;
+    ++starts[group + 1];
   }
   for (size_t i = 1; i < starts.size(); ++i) starts[i] += starts[i - 1];
   groups_.emplace(std::move(starts));

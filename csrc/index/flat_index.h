@@ -32,14 +32,15 @@ class FlatIndex : public Index {
   template <class UsePopcounts, class UseAll>
   CandidateLists find(const Scan& scan, const QueryBatch& queries, UsePopcounts use_popcounts,
                       UseAll use_all) const;
-  uint32_t popcount_of(size_t row) const;
+  // Of the order by popcount.
+  uint32_t group_of(size_t row) const;
   void place(const std::vector<uint32_t>& replaced);
   void put_in_order();
   // Whether they do within each popcount.
   bool ids_ascend() const;
 
   bool by_popcount_;
-  std::optional<RowGroups> groups_;  // by popcount; none while no order is known
+  std::optional<RowGroups> groups_;  // for RowsBySize; none while no order is known
   bool ids_ascend_ = false;          // see ids_ascend(); ordered rows keep their order
   mutable FoldedCodes folds_;        // which searches make
 };

@@ -30,7 +30,7 @@ double bytes_together(size_t n_queries, size_t n_rows, size_t n_bytes, size_t qu
   return of_row * static_cast<double>(n_rows);
 }
 
-double bytes_by_folds(const Scan& scan, const FoldedRows& folded, const RowGroups& by_size,
+double bytes_by_folds(const Scan& scan, const FoldedRows& folded, const RowsBySize& by_size,
                       const OverlapScore& score, size_t q, float limit, const RowRange& rows) {
   const size_t n_runs =
       std::clamp<size_t>(rows.size() / kTrialShare / kTrialRunRows, 1, kTrialRuns);
@@ -42,8 +42,7 @@ double bytes_by_folds(const Scan& scan, const FoldedRows& folded, const RowGroup
   FoldFilter filter(scan.kernels, trial, score.bit_counts()->query(q), n_bytes, n_run);
   for (size_t run = 0; run < n_runs; ++run) {
     const size_t first = rows.first + (rows.size() - n_run) * (2 * run + 1) / (2 * n_runs);
-    const SizeRange sizes = {by_size.group_of_place(first),
-                             by_size.group_of_place(first + n_run - 1)};
+    const SizeRange sizes = by_size.sizes(first, first + n_run);
     filter.add_codes(filter.select(first, n_run, score.most_different(q, limit, sizes)), n_run);
   }
   return static_cast<double>(n_read) * static_cast<double>(rows.size()) /

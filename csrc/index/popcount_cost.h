@@ -4,7 +4,6 @@
 
 #include <cstddef>
 
-#include "codes/row_groups.h"
 #include "scan/scan.h"
 #include "tables/overlap.h"
 
@@ -15,7 +14,7 @@ double bytes_together(size_t n_queries, size_t n_rows, size_t n_bytes, size_t qu
 
 // For query q of the score by itself, which looks at folds first, for the rows within this limit
 // that are in `rows`; a few of them tell.
-double bytes_by_folds(const Scan& scan, const FoldedRows& folded, const RowGroups& by_size,
+double bytes_by_folds(const Scan& scan, const FoldedRows& folded, const RowsBySize& by_size,
                       const OverlapScore& score, size_t q, float limit, const RowRange& rows);
 
 }  // namespace bitindex

@@ -27,7 +27,8 @@ constexpr double kTightening = 1.5;
 // So many queries of each thread look one by one before it is asked again whether that pays.
 constexpr size_t kAloneAtOnce = 8;
 
-std::optional<RowFilter> misplaced_rows(const RowGroups& groups, const Scan& scan) {
+std::optional<RowFilter> misplaced_rows(const RowsBySize& rows, const Scan& scan) {
+  const RowGroups& groups = rows.groups();
   const size_t n_ordered = groups.n_ordered();
   if (groups.n_loose() == groups.n_known() - n_ordered) return std::nullopt;
   std::vector<uint32_t> misplaced;
@@ -54,12 +55,12 @@ bool PopcountScan::has_few_rows(const Scan& scan) noexcept {
   return scan.filter.n_allowed() * scan.store.column(0).width() < kFewBytes;
 }
 
-PopcountScan::PopcountScan(const Scan& scan, const PopcountOrder& order, const OverlapScore& score,
-                           size_t n_queries, const MakeScore& make_score)
+PopcountScan::PopcountScan(const Scan& scan, const RowsBySize& rows, const FoldedCodes* folds,
+                           const OverlapScore& score, size_t n_queries,
+                           const MakeScore& make_score)
     : scan_(scan),
-      groups_(order.groups),
-      ids_ascend_(order.ids_ascend),
-      misplaced_(misplaced_rows(order.groups, scan)),
+      rows_(rows),
+      misplaced_(misplaced_rows(rows, scan)),
       score_(score),
       make_score_(make_score),
       n_bytes_(score.bit_counts()->n_bytes),
@@ -67,7 +68,7 @@ PopcountScan::PopcountScan(const Scan& scan, const PopcountOrder& order, const O
       limits_(n_queries, std::numeric_limits<float>::infinity()),
       seen_(n_queries, RowRange{0, 0}),
       lists_(n_queries) {
-  if (order.folds != nullptr) folded_.emplace(FoldedRows{*order.folds, n_bytes_read_});
+  if (folds != nullptr) folded_.emplace(FoldedRows{*folds, n_bytes_read_});
   if (n_queries == 1) return;
   codes_.reserve(n_queries * n_bytes_);
   for (const size_t q : order_) {
@@ -85,15 +86,14 @@ void PopcountScan::with_queries(size_t first, size_t last, Use use) const {
 }
 
 RowRange PopcountScan::rows_within(size_t place, float limit) const {
-  const auto [low, high] = score_.sizes_within(order_[place], limit);
-  return {groups_.starts()[low], groups_.starts()[std::min(high, groups_.n_groups() - 1) + 1]};
+  return rows_.rows(score_.sizes_within(order_[place], limit));
 }
 
 template <class LimitOf>
 RowRange PopcountScan::rows_within_any(size_t first, LimitOf limit_of) const {
   RowRange all = rows_within(first, limit_of(first));
   for (size_t place = first + 1; place < n_queries(); ++place) {
-    if (all.size() == groups_.n_ordered()) break;
+    if (all.size() == rows_.n_rows()) break;
     const RowRange rows = rows_within(place, limit_of(place));
     all = {std::min(all.first, rows.first), std::max(all.last, rows.last)};
   }
@@ -101,12 +101,12 @@ RowRange PopcountScan::rows_within_any(size_t first, LimitOf limit_of) const {
 }
 
 RowRange PopcountScan::rows_nearby(size_t place, size_t n) const {
-  const std::vector<size_t>& starts = groups_.starts();
   const size_t size = score_.query_size(order_[place]);
-  const size_t middle = (starts[size] + starts[size + 1]) / 2;
-  const size_t first =
-      std::min(middle - std::min(middle, n / 2), starts.back() - std::min(n, starts.back()));
-  return {first, std::min(first + n, starts.back())};
+  const RowRange same = rows_.rows({size, size});
+  const size_t middle = same.first + same.size() / 2;
+  n = std::min(n, rows_.n_rows());
+  const size_t first = std::min(middle - std::min(middle, n / 2), rows_.n_rows() - n);
+  return {first, first + n};
 }
 
 float PopcountScan::limit_of(size_t place, size_t k) const {
@@ -125,7 +125,7 @@ double PopcountScan::bytes_alone(size_t place, float limit) {
   const RowRange rows = rows_within(place, limit);
   if (rows.size() == 0) return 0.0;
   if (folds_tell(place, limit))
-    return bytes_by_folds(scan_, *folded_, groups_, score_, order_[place], limit, rows);
+    return bytes_by_folds(scan_, *folded_, rows_, score_, order_[place], limit, rows);
   folded_.reset();
   return static_cast<double>(rows.size() * n_bytes_);
 }
@@ -182,7 +182,7 @@ void PopcountScan::look_nearby(const Queries& query, size_t k) {
   for_loose_parts([&](const Scan& part) { find_nearest(query, part, k); });
   RowRange& seen = seen_[query.first];
   seen = rows_nearby(query.first,
-                     kPerResult * k + groups_.n_ordered() / kFirstShare + kFirstRows);
+                     kPerResult * k + rows_.n_rows() / kFirstShare + kFirstRows);
   find_nearest(query, ordered_part(query, seen), k);
 }
 
@@ -202,7 +202,7 @@ void PopcountScan::look_outwards(const Queries& query, size_t k) {
 }
 
 void PopcountScan::limit_nearby(const Queries& queries, size_t k) {
-  const size_t n_rows = kPerResult * k + groups_.n_ordered() / kLimitShare + kLimitRows;
+  const size_t n_rows = kPerResult * k + rows_.n_rows() / kLimitShare + kLimitRows;
   std::vector<RowRange> ranges;
   for (size_t place = queries.first; place < queries.first + queries.n; ++place)
     ranges.push_back(rows_nearby(place, n_rows));
@@ -230,14 +230,14 @@ Scan PopcountScan::ordered_part(const Queries& queries, const RowRange& rows, bo
   if (!folded_) n_bytes_read_ += rows.size() * n_bytes_;
   const FoldedRows* const folded = queries.n == 1 && folded_ ? &*folded_ : nullptr;
   const bool by_size = !all_need_all || folded != nullptr;
-  return {scan_.store, scan_.kernels,  scan_.filter,          scan_.n_threads,
-          scan_.cancel, rows, by_size ? &groups_ : nullptr, ids_ascend_, folded};
+  return {scan_.store,  scan_.kernels, scan_.filter,  scan_.n_threads, scan_.cancel,
+          rows, by_size ? &rows_ : nullptr, folded};
 }
 
 template <class Look>
 void PopcountScan::for_loose_parts(Look look) const {
   Scan part = scan_;
-  part.rows = {groups_.n_ordered(), scan_.store.n_rows()};
+  part.rows = {rows_.n_rows(), scan_.store.n_rows()};
   if (part.rows.size() > 0) look(part);
   if (misplaced_)
     look(Scan{scan_.store, scan_.kernels, *misplaced_, scan_.n_threads, scan_.cancel});

@@ -14,17 +14,10 @@
 #include <optional>
 #include <vector>
 
-#include "codes/row_groups.h"
 #include "scan/scan.h"
 #include "tables/overlap.h"
 
 namespace bitindex {
-
-struct PopcountOrder {
-  const RowGroups& groups;   // one for each popcount
-  bool ids_ascend;           // within each of them
-  const FoldedCodes* folds;  // of all rows, or null
-};
 
 class PopcountScan {
  public:
@@ -34,9 +27,9 @@ class PopcountScan {
   // Whether rows are so few that no query finds its own sooner than all look together.
   static bool has_few_rows(const Scan& scan) noexcept;
 
-  // All references outlive this.
-  PopcountScan(const Scan& scan, const PopcountOrder& order, const OverlapScore& score,
-               size_t n_queries, const MakeScore& make_score);
+  // All references outlive this. `folds`: of all rows, or null.
+  PopcountScan(const Scan& scan, const RowsBySize& rows, const FoldedCodes* folds,
+               const OverlapScore& score, size_t n_queries, const MakeScore& make_score);
 
   CandidateLists nearest(size_t k);
   CandidateLists within(float radius);
@@ -102,8 +95,7 @@ class PopcountScan {
   CandidateLists take();
 
   const Scan& scan_;
-  const RowGroups& groups_;
-  bool ids_ascend_;
+  const RowsBySize& rows_;
   std::atomic<size_t> n_bytes_read_{0};  // by queries that look alone
   std::optional<FoldedRows> folded_;
   std::optional<RowFilter> misplaced_;  // loose rows among the ordered ones

@@ -132,8 +132,8 @@ std::vector<bool> guess_limits(const Scan& scan, const QueryPlan& plan, size_t k
   // A scan for few queries waits for memory anyway, and the sample is far apart there.
   if (plan.method() == Method::kRows || !has_sample(scan, k)) return guessed;
   const RowFilter sample = scan.filter.sample(scan.store.n_rows());
-  const Scan sampled = {scan.store, scan.kernels, sample,          scan.n_threads, scan.cancel,
-                        scan.rows,  scan.by_size, scan.ids_ascend, scan.folded};
+  const Scan sampled = {scan.store, scan.kernels, sample,       scan.n_threads, scan.cancel,
+                        scan.rows,  scan.by_size, scan.folded};
   std::vector<SharedLimit> limits_of_sample(plan.n_queries());
   for (size_t q = 0; q < limits.size(); ++q)
     limits_of_sample[q].publish(limits[q].key(), SharedLimit::kNoRange);

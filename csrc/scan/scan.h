@@ -5,26 +5,18 @@
 #pragma once
 
 #include <cstddef>
-#include <limits>
 #include <vector>
 
-#include "codes/row_groups.h"
 #include "codes/row_store.h"
 #include "kernels/kernel_table.h"
 #include "scan/cancel.h"
 #include "scan/folded_codes.h"
 #include "scan/row_filter.h"
+#include "scan/rows_by_size.h"
 #include "scan/top_k.h"
 #include "tables/score.h"
 
 namespace bitindex {
-
-struct RowRange {
-  size_t first = 0;
-  size_t last = std::numeric_limits<size_t>::max();  // or the end of the rows before that
-
-  size_t size() const noexcept { return last - first; }
-};
 
 struct Scan {
   const RowStore& store;  // column 0 holds the codes
@@ -33,10 +25,7 @@ struct Scan {
   size_t n_threads;
   Cancel& cancel;
   RowRange rows = {};  // others are passed over
-  // Where they stand in the order of their numbers of bits: a group for each number. Rows that have
-  // another one than their place says may be missed.
-  const RowGroups* by_size = nullptr;
-  bool ids_ascend = false;  // within each group of by_size
+  const RowsBySize* by_size = nullptr;  // where they stand in that order
   const FoldedRows* folded = nullptr;
 };
 

@@ -119,8 +119,7 @@ void Tile::begin_rows() {
   words_.clear();
   is_prepared_ = false;
   if (scan_.by_size != nullptr) {
-    const uint32_t least = scan_.by_size->group_of_place(row_at(0), sizes_.most);
-    sizes_ = {least, scan_.by_size->group_of_place(row_at(n_ - 1), least)};
+    sizes_ = scan_.by_size->sizes(row_at(0), row_at(n_ - 1) + 1, sizes_.least);
     first_id_ = kAnyId;
   }
 }
@@ -136,11 +135,8 @@ void Tile::prepare() {
 }
 
 int64_t Tile::first_id() {
-  if (first_id_ != kAnyId) return first_id_;
-  const IdMap& ids = scan_.store.ids();
-  first_id_ = ids.id(row_at(0));
-  for (size_t size = sizes_.least + 1; size <= sizes_.most; ++size)
-    first_id_ = std::min(first_id_, ids.id(scan_.by_size->starts()[size]));
+  if (first_id_ == kAnyId)
+    first_id_ = scan_.by_size->first_id(scan_.store.ids(), row_at(0), sizes_);
   return first_id_;
 }
 

@@ -155,7 +155,7 @@ template <class Collector>
 float Tile::limit_of(Collector& collector) {
   // Ids are far away in memory, so that they are asked for only where they spare much.
   if constexpr (std::is_same_v<Collector, TopK>)
-    if (scan_.ids_ascend && scan_.by_size != nullptr && collector.meets_many_ties())
+    if (scan_.by_size != nullptr && scan_.by_size->ids_ascend() && collector.meets_many_ties())
       return collector.limit(first_id());
   return collector.limit();
 }
