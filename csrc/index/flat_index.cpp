@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "index/popcount_scan.h"
-#include "scan/query_plan.h"
 
 namespace bitindex {
 namespace {
@@ -28,22 +27,20 @@ const FoldedCodes* FlatIndex::folds(Cancel& cancel) const {
 }
 
 template <class UsePopcounts, class UseAll>
-CandidateLists FlatIndex::find(const Scan& scan, const QueryBatch& queries,
+CandidateLists FlatIndex::find(const Scan& scan, const QueryBatch& queries, Patience& patience,
                                UsePopcounts use_popcounts, UseAll use_all) const {
   const auto score = queries.score(scan.store);
   const auto* const overlap = dynamic_cast<const OverlapScore*>(score.get());
-  const bool few_rows = PopcountScan::has_few_rows(scan);
-  const bool too_few = few_rows && queries.n < QueryPlan::min_sliced(layout().n_bytes());
-  if (!groups_ || groups_->n_ordered() == 0 || overlap == nullptr || queries.n == 0 ||
-      too_few)
+  if (!groups_ || groups_->n_ordered() == 0 || overlap == nullptr || queries.n == 0)
     return use_all(*score);
   const PopcountScan::MakeScore make_score = [&](const uint8_t* codes, size_t n) {
     return metric().score(kernels(), layout().codes(), codes, n,
                           store().column(kRowTerms).floats());
   };
   const RowsBySize rows(*groups_, ids_ascend_);
-  PopcountScan popcounts(scan, rows, few_rows ? nullptr : folds(scan.cancel), *overlap, queries.n,
-                         make_score);
+  const FoldedCodes* const folded =
+      PopcountScan::has_many_rows(scan) ? folds(scan.cancel) : nullptr;
+  PopcountScan popcounts(scan, rows, folded, *overlap, queries.n, make_score, patience);
   return use_popcounts(popcounts);
 }
 
@@ -51,14 +48,16 @@ CandidateLists FlatIndex::find_nearest(const Scan& scan, const QueryBatch& queri
                                        size_t k) const {
   if (k == 0) return CandidateLists(queries.n);
   return find(
-      scan, queries, [&](PopcountScan& popcounts) { return popcounts.nearest(k); },
+      scan, queries, patience_.nearest(queries.n, k),
+      [&](PopcountScan& popcounts) { return popcounts.nearest(k); },
       [&](const Score& score) { return scan_nearest(scan, score, queries.n, k); });
 }
 
 CandidateLists FlatIndex::find_within(const Scan& scan, const QueryBatch& queries,
                                       float radius) const {
   return find(
-      scan, queries, [&](PopcountScan& popcounts) { return popcounts.within(radius); },
+      scan, queries, patience_.within(queries.n, radius),
+      [&](PopcountScan& popcounts) { return popcounts.within(radius); },
       [&](const Score& score) { return scan_within(scan, score, queries.n, radius); });
 }
 

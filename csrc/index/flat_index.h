@@ -5,6 +5,7 @@
 
 #include "codes/row_groups.h"
 #include "index/index.h"
+#include "index/patience.h"
 
 namespace bitindex {
 
@@ -30,8 +31,8 @@ class FlatIndex : public Index {
   // The folds of all rows, or null.
   const FoldedCodes* folds(Cancel& cancel) const;
   template <class UsePopcounts, class UseAll>
-  CandidateLists find(const Scan& scan, const QueryBatch& queries, UsePopcounts use_popcounts,
-                      UseAll use_all) const;
+  CandidateLists find(const Scan& scan, const QueryBatch& queries, Patience& patience,
+                      UsePopcounts use_popcounts, UseAll use_all) const;
   // Of the order by popcount.
   uint32_t group_of(size_t row) const;
   void place(const std::vector<uint32_t>& replaced);
@@ -43,6 +44,7 @@ class FlatIndex : public Index {
   std::optional<RowGroups> groups_;  // for RowsBySize; none while no order is known
   bool ids_ascend_ = false;          // see ids_ascend(); ordered rows keep their order
   mutable FoldedCodes folds_;        // which searches make
+  mutable PatienceOfSearches patience_;
 };
 
 }  // namespace bitindex

@@ -10,14 +10,14 @@
 namespace bitindex {
 namespace {
 
-// A plain scan reads so many bytes while a query chooses its rows.
-constexpr size_t kFewBytes = size_t{2} << 20;
+// A plain scan reads so many bytes while a query by itself goes by steps.
+constexpr double kBytesOfSteps = 512 << 10;
 // A query by itself looks first at a share of the rows and some more, then goes on by steps, each
 // this many times as wide.
 constexpr size_t kFirstShare = 512, kFirstRows = 256, kPerResult = 2;
 constexpr size_t kWidening = 8;
-// Of several that look together each finds a limit first, in a smaller share.
-constexpr size_t kLimitShare = 1024, kLimitRows = 16;
+// Of so many rows several begin with those of their own popcount: larger ones would take long.
+constexpr size_t kManyRows = size_t{1} << 16;
 // Looking one by one must spare more than what a few rows tell may err.
 constexpr double kSure = 0.8;
 // A whole search for one query is tried where that is no more than 1 / this of the batch.
@@ -51,18 +51,20 @@ std::vector<size_t> order_by_size(const OverlapScore& score, size_t n_queries) {
 
 }  // namespace
 
-bool PopcountScan::has_few_rows(const Scan& scan) noexcept {
-  return scan.filter.n_allowed() * scan.store.column(0).width() < kFewBytes;
+bool PopcountScan::has_many_rows(const Scan& scan) noexcept {
+  return static_cast<double>(scan.filter.n_allowed() * scan.store.column(0).width()) >
+         2.0 * kBytesOfSteps;
 }
 
 PopcountScan::PopcountScan(const Scan& scan, const RowsBySize& rows, const FoldedCodes* folds,
-                           const OverlapScore& score, size_t n_queries,
-                           const MakeScore& make_score)
+                           const OverlapScore& score, size_t n_queries, const MakeScore& make_score,
+                           Patience& patience)
     : scan_(scan),
       rows_(rows),
       misplaced_(misplaced_rows(rows, scan)),
       score_(score),
       make_score_(make_score),
+      patience_(patience),
       n_bytes_(score.bit_counts()->n_bytes),
       order_(order_by_size(score, n_queries)),
       limits_(n_queries, std::numeric_limits<float>::infinity()),
@@ -89,20 +91,23 @@ RowRange PopcountScan::rows_within(size_t place, float limit) const {
   return rows_.rows(score_.sizes_within(order_[place], limit));
 }
 
-template <class LimitOf>
-RowRange PopcountScan::rows_within_any(size_t first, LimitOf limit_of) const {
-  RowRange all = rows_within(first, limit_of(first));
+RowRange PopcountScan::rows_within_any(size_t first, float limit) const {
+  RowRange all = rows_within(first, limit);
   for (size_t place = first + 1; place < n_queries(); ++place) {
     if (all.size() == rows_.n_rows()) break;
-    const RowRange rows = rows_within(place, limit_of(place));
+    const RowRange rows = rows_within(place, limit);
     all = {std::min(all.first, rows.first), std::max(all.last, rows.last)};
   }
   return all;
 }
 
-RowRange PopcountScan::rows_nearby(size_t place, size_t n) const {
+RowRange PopcountScan::rows_of_same_size(size_t place) const {
   const size_t size = score_.query_size(order_[place]);
-  const RowRange same = rows_.rows({size, size});
+  return rows_.rows({size, size});
+}
+
+RowRange PopcountScan::rows_nearby(size_t place, size_t n) const {
+  const RowRange same = rows_of_same_size(place);
   const size_t middle = same.first + same.size() / 2;
   n = std::min(n, rows_.n_rows());
   const size_t first = std::min(middle - std::min(middle, n / 2), rows_.n_rows() - n);
@@ -152,9 +157,11 @@ double PopcountScan::bytes_of_each_together(size_t place, size_t n) const {
 }
 
 bool PopcountScan::choose_alone(double bytes_alone) {
-  if (bytes_alone < kSure * bytes_of_each_together(pilot(), n_queries())) return true;
-  folded_.reset();
-  return n_queries() == 1;
+  const bool alone =
+      bytes_alone + kBytesOfSteps < kSure * bytes_of_each_together(pilot(), n_queries());
+  patience_.tell(alone);
+  if (!alone) folded_.reset();
+  return alone;
 }
 
 template <class LookFor>
@@ -181,8 +188,7 @@ size_t PopcountScan::look_one_by_one(LookFor look_for) {
 void PopcountScan::look_nearby(const Queries& query, size_t k) {
   for_loose_parts([&](const Scan& part) { find_nearest(query, part, k); });
   RowRange& seen = seen_[query.first];
-  seen = rows_nearby(query.first,
-                     kPerResult * k + rows_.n_rows() / kFirstShare + kFirstRows);
+  seen = rows_nearby(query.first, kPerResult * k + rows_.n_rows() / kFirstShare + kFirstRows);
   find_nearest(query, ordered_part(query, seen), k);
 }
 
@@ -198,18 +204,6 @@ void PopcountScan::look_outwards(const Queries& query, size_t k) {
     find_nearest(query, ordered_part(query, {first, seen.first}), k);
     find_nearest(query, ordered_part(query, {seen.last, last}), k);
     seen = {first, last};
-  }
-}
-
-void PopcountScan::limit_nearby(const Queries& queries, size_t k) {
-  const size_t n_rows = kPerResult * k + rows_.n_rows() / kLimitShare + kLimitRows;
-  std::vector<RowRange> ranges;
-  for (size_t place = queries.first; place < queries.first + queries.n; ++place)
-    ranges.push_back(rows_nearby(place, n_rows));
-  const std::vector<float> keys = scan_kth_keys(scan_, queries.score, ranges, k);
-  for (size_t i = 0; i < queries.n; ++i) {
-    float& limit = limits_[queries.first + i];
-    limit = std::min(limit, keys[i]);
   }
 }
 
@@ -230,8 +224,14 @@ Scan PopcountScan::ordered_part(const Queries& queries, const RowRange& rows, bo
   if (!folded_) n_bytes_read_ += rows.size() * n_bytes_;
   const FoldedRows* const folded = queries.n == 1 && folded_ ? &*folded_ : nullptr;
   const bool by_size = !all_need_all || folded != nullptr;
-  return {scan_.store,  scan_.kernels, scan_.filter,  scan_.n_threads, scan_.cancel,
-          rows, by_size ? &rows_ : nullptr, folded};
+  return {scan_.store,
+          scan_.kernels,
+          scan_.filter,
+          scan_.n_threads,
+          scan_.cancel,
+          rows,
+          by_size ? &rows_ : nullptr,
+          folded};
 }
 
 template <class Look>
@@ -262,22 +262,22 @@ void PopcountScan::merge(size_t first, CandidateLists more, size_t k) {
 
 CandidateLists PopcountScan::within(float radius) {
   size_t n_alone = 0;
-  if (!has_few_rows(scan_) && choose_alone(bytes_alone(pilot(), radius)))
+  if (tries_alone() && choose_alone(bytes_alone(pilot(), radius)))
     n_alone = look_one_by_one([&](const Queries& query) {
       for_loose_parts([&](const Scan& part) { find_within(query, part, radius); });
       find_within(query, ordered_part(query, rows_within(query.first, radius)), radius);
     });
   with_queries(n_alone, n_queries(), [&](const Queries& queries) {
     for_loose_parts([&](const Scan& part) { find_within(queries, part, radius); });
-    const RowRange rows = rows_within_any(n_alone, [&](size_t) { return radius; });
-    find_within(queries, ordered_part(queries, rows), radius);
+    const RowRange rows = rows_within_any(n_alone, radius);
+    find_within(queries, ordered_part(queries, rows, queries.n == 1), radius);
   });
   return take();
 }
 
 CandidateLists PopcountScan::nearest(size_t k) {
   size_t n_alone = 0;
-  if (!has_few_rows(scan_)) {
+  if (tries_alone()) {
     if (choose_alone(bytes_alone_of_nearest(k))) {
       n_alone = look_one_by_one([&](const Queries& query) {
         if (seen_[query.first].size() == 0) look_nearby(query, k);
@@ -289,12 +289,11 @@ CandidateLists PopcountScan::nearest(size_t k) {
     }
   }
   with_queries(n_alone, n_queries(), [&](const Queries& queries) {
-    // Without a limit that is nearly tight, ascending popcounts would bring ever nearer rows.
-    if (!guesses_limits(scan_, queries.n, k)) limit_nearby(queries, k);
     for_loose_parts([&](const Scan& part) { find_nearest(queries, part, k); });
-    const RowRange rows =
-        rows_within_any(n_alone, [&](size_t place) { return limit_of(place, k); });
-    find_nearest(queries, ordered_part(queries, rows), k);
+    Scan part = ordered_part(queries, {0, rows_.n_rows()});
+    if (rows_.n_rows() >= kManyRows)
+      part.start = rows_of_same_size(queries.first + queries.n / 2).first;
+    find_nearest(queries, part, k);
   });
   return take();
 }

@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "index/patience.h"
 #include "scan/scan.h"
 #include "tables/overlap.h"
 
@@ -24,12 +25,14 @@ class PopcountScan {
   // The score of n_queries codes, one after the other, against the rows.
   using MakeScore = std::function<std::unique_ptr<Score>(const uint8_t* codes, size_t n_queries)>;
 
-  // Whether rows are so few that no query finds its own sooner than all look together.
-  static bool has_few_rows(const Scan& scan) noexcept;
+  // Whether rows are so many that a query may find its own sooner than all look together.
+  static bool has_many_rows(const Scan& scan) noexcept;
 
-  // All references outlive this. `folds`: of all rows, or null.
+  // All references outlive this. `folds`: of all rows, or null. `patience` is that of searches like
+  // this one: whether to try if queries had better look one by one.
   PopcountScan(const Scan& scan, const RowsBySize& rows, const FoldedCodes* folds,
-               const OverlapScore& score, size_t n_queries, const MakeScore& make_score);
+               const OverlapScore& score, size_t n_queries, const MakeScore& make_score,
+               Patience& patience);
 
   CandidateLists nearest(size_t k);
   CandidateLists within(float radius);
@@ -51,9 +54,9 @@ class PopcountScan {
 
   // The ordered rows whose popcount allows a key of at most `limit`.
   RowRange rows_within(size_t place, float limit) const;
-  // Those of all queries from `first` on, of which limit_of(place) is the limit.
-  template <class LimitOf>
-  RowRange rows_within_any(size_t first, LimitOf limit_of) const;
+  // Those of any query from `first` on.
+  RowRange rows_within_any(size_t first, float limit) const;
+  RowRange rows_of_same_size(size_t place) const;
   // So many rows of popcounts near that of the query.
   RowRange rows_nearby(size_t place, size_t n) const;
   // What the key of the k-th nearest row is known to be at most.
@@ -68,8 +71,9 @@ class PopcountScan {
   double bytes_alone_of_nearest(size_t k);
   // What each of n queries like this one reads together, in the same unit.
   double bytes_of_each_together(size_t place, size_t n) const;
-  // Whether queries had better look one by one where pilot() reads so much by itself; does without
-  // folds where these do not pay.
+  // Whether it is time to try if queries had better look one by one.
+  bool tries_alone() { return has_many_rows(scan_) && patience_.tries(); }
+  // Whether they had, where pilot() reads so much by itself; does without folds otherwise.
   bool choose_alone(double bytes_alone);
   // Calls look_for(query) for each query as long as that is cheaper than to look together; returns
   // how many are done, the first ones.
@@ -80,8 +84,6 @@ class PopcountScan {
   // far as its k-th nearest row asks.
   void look_nearby(const Queries& query, size_t k);
   void look_outwards(const Queries& query, size_t k);
-  // Sets limits that are nearly tight.
-  void limit_nearby(const Queries& queries, size_t k);
 
   // Looks at a part of the rows.
   void find_nearest(const Queries& queries, const Scan& part, size_t k);
@@ -101,6 +103,7 @@ class PopcountScan {
   std::optional<RowFilter> misplaced_;  // loose rows among the ordered ones
   const OverlapScore& score_;
   const MakeScore& make_score_;
+  Patience& patience_;
   size_t n_bytes_;
   std::vector<size_t> order_;   // queries by popcount
   std::vector<uint8_t> codes_;  // in that order, of several

@@ -24,9 +24,10 @@ struct Scan {
   const RowFilter& filter;
   size_t n_threads;
   Cancel& cancel;
-  RowRange rows = {};  // others are passed over
+  RowRange rows = {};                   // others are passed over
   const RowsBySize* by_size = nullptr;  // where they stand in that order
   const FoldedRows* folded = nullptr;
+  size_t start = 0;  // the row to begin with, from which on near ones are likely
 };
 
 // For each query its candidates, nearest first, ties by smaller id.
@@ -36,14 +37,6 @@ using CandidateLists = std::vector<std::vector<Candidate>>;
 // with keys beyond limits[q] may be missing.
 CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
                             const float* limits = nullptr);
-
-// For each query a limit that the k nearest rows of its own range keep to, or infinity.
-std::vector<float> scan_kth_keys(const Scan& scan, const Score& score,
-                                 const std::vector<RowRange>& ranges, size_t k);
-
-// Whether scan_nearest finds out for itself first how near the k nearest are about, for scores that
-// count bits.
-bool guesses_limits(const Scan& scan, size_t n_queries, size_t k);
 
 // All allowed rows whose key is at most `radius`.
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius);
