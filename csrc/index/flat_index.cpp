@@ -10,6 +10,10 @@ namespace {
 // Rows are put in order again when so many are loose: a share of all, and some more.
 constexpr size_t kLooseShare = 16;
 constexpr size_t kMinLoose = 1024;
+// An order tells nothing where popcounts are equal up to this factor, but for a share of the rows
+// at each end.
+constexpr double kEqualSizes = 1.02;
+constexpr size_t kShareOfOthers = 32;
 
 }  // namespace
 
@@ -31,7 +35,8 @@ CandidateLists FlatIndex::find(const Scan& scan, const QueryBatch& queries, Pati
                                UsePopcounts use_popcounts, UseAll use_all) const {
   const auto score = queries.score(scan.store);
   const auto* const overlap = dynamic_cast<const OverlapScore*>(score.get());
-  if (!groups_ || groups_->n_ordered() == 0 || overlap == nullptr || queries.n == 0)
+  if (!groups_ || groups_->n_ordered() == 0 || overlap == nullptr ||
+      PopcountScan::is_too_small(scan, queries.n))
     return use_all(*score);
   const PopcountScan::MakeScore make_score = [&](const uint8_t* codes, size_t n) {
     return metric().score(kernels(), layout().codes(), codes, n,
@@ -74,7 +79,8 @@ void FlatIndex::rows_written(const NewRows&, const RowsWritten& written, Cancel&
   try {
     if (!groups_) groups_.emplace(std::vector<size_t>(layout().n_bits + 2));
     place(written.replaced);
-    if (groups_->n_loose() >= store().n_rows() / kLooseShare + kMinLoose) put_in_order();
+    if (groups_->n_loose() >= store().n_rows() / kLooseShare + kMinLoose && sizes_differ())
+      put_in_order();
   } catch (...) {
     // Without an order every row is looked at.
     groups_.reset();
@@ -87,6 +93,19 @@ void FlatIndex::place(const std::vector<uint32_t>& replaced) {
   for (const uint32_t row : replaced)
     if (row < first) groups_->move(row, group_of(row));
   for (size_t row = first; row < store().n_rows(); ++row) groups_->append(group_of(row));
+}
+
+bool FlatIndex::sizes_differ() const {
+  const size_t n_rows = store().n_rows();
+  const size_t n_out = n_rows / kShareOfOthers;
+  size_t n = 0, n_before = 0, most = 0, least = 0;
+  for (size_t group = 0; group < groups_->n_groups(); ++group, n_before = n) {
+    n += groups_->count_rows(group, n_rows);
+    const size_t size = layout().n_bits - group;
+    if (n_before <= n_out && n > n_out) most = size;
+    if (n_before < n_rows - n_out && n >= n_rows - n_out) least = size;
+  }
+  return static_cast<double>(most) > kEqualSizes * static_cast<double>(least);
 }
 
 void FlatIndex::put_in_order() {
@@ -116,7 +135,7 @@ void FlatIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel&) {
 void FlatIndex::compact(bool (*poll)()) {
   {
     const auto guard = lock().write();
-    if (groups_ && groups_->n_loose() > 0) put_in_order();
+    if (groups_ && groups_->n_loose() > 0 && sizes_differ()) put_in_order();
   }
   Index::compact(poll);
 }
@@ -132,6 +151,8 @@ void FlatIndex::find_order() {
     last = group;
     ++starts[group + 1];
   }
+  // A few rows may stand in order by chance.
+  if (row < store().n_rows() / 2) std::fill(starts.begin(), starts.end(), size_t{0});
   for (size_t i = 1; i < starts.size(); ++i) starts[i] += starts[i - 1];
   groups_.emplace(std::move(starts));
   ids_ascend_ = ids_ascend();

@@ -36,6 +36,8 @@ class FlatIndex : public Index {
   // Of the order by popcount.
   uint32_t group_of(size_t row) const;
   void place(const std::vector<uint32_t>& replaced);
+  // Whether an order by popcount is worth it.
+  bool sizes_differ() const;
   void put_in_order();
   // Whether they do within each popcount.
   bool ids_ascend() const;

@@ -5,13 +5,15 @@
 #include <limits>
 
 #include "index/popcount_cost.h"
+#include "scan/query_plan.h"
 #include "scan/thread_pool.h"
 
 namespace bitindex {
 namespace {
 
-// A plain scan reads so many bytes while a query by itself goes by steps.
-constexpr double kBytesOfSteps = 512 << 10;
+// A plain scan reads so many bytes while a query by itself chooses its rows, and goes on by steps
+// with a list of k.
+constexpr double kBytesOfChoice = 128 << 10, kBytesOfSteps = 512 << 10, kBytesOfResult = 8 << 10;
 // A query by itself looks first at a share of the rows and some more, then goes on by steps, each
 // this many times as wide.
 constexpr size_t kFirstShare = 512, kFirstRows = 256, kPerResult = 2;
@@ -38,6 +40,11 @@ std::optional<RowFilter> misplaced_rows(const RowsBySize& rows, const Scan& scan
   return scan.filter.only(misplaced, scan.store.n_rows());
 }
 
+// Whether so few queries look at rows so quickly that they spare no time to pass over some.
+bool are_few(size_t n_queries, size_t n_bytes) {
+  return n_queries < QueryPlan::min_sliced(n_bytes);
+}
+
 // The numbers of queries, by popcount.
 std::vector<size_t> order_by_size(const OverlapScore& score, size_t n_queries) {
   std::vector<uint64_t> sizes_and_queries(n_queries);
@@ -50,6 +57,11 @@ std::vector<size_t> order_by_size(const OverlapScore& score, size_t n_queries) {
 }
 
 }  // namespace
+
+bool PopcountScan::is_too_small(const Scan& scan, size_t n_queries) noexcept {
+  return n_queries == 0 ||
+         (are_few(n_queries, scan.store.column(0).width()) && !has_many_rows(scan));
+}
 
 bool PopcountScan::has_many_rows(const Scan& scan) noexcept {
   return static_cast<double>(scan.filter.n_allowed() * scan.store.column(0).width()) >
@@ -156,19 +168,25 @@ double PopcountScan::bytes_of_each_together(size_t place, size_t n) const {
   return bytes_together(n, scan_.store.n_rows(), n_bytes_, score_.query_size(order_[place]));
 }
 
+bool PopcountScan::tries_alone() {
+  if (has_many_rows(scan_) && patience_.tries()) return true;
+  folded_.reset();
+  return false;
+}
+
 bool PopcountScan::choose_alone(double bytes_alone) {
-  const bool alone =
-      bytes_alone + kBytesOfSteps < kSure * bytes_of_each_together(pilot(), n_queries());
-  patience_.tell(alone);
-  if (!alone) folded_.reset();
-  return alone;
+  if (bytes_alone < kSure * bytes_of_each_together(pilot(), n_queries())) return true;
+  patience_.tell(false);
+  folded_.reset();
+  return false;
 }
 
 template <class LookFor>
-size_t PopcountScan::look_one_by_one(LookFor look_for) {
+size_t PopcountScan::look_one_by_one(double bytes_of_each, LookFor look_for) {
   size_t n_done = 0;
+  bool pays = true;
   const auto look = [&](size_t place) { with_queries(place, place + 1, look_for); };
-  while (n_done < n_queries()) {
+  while (n_done < n_queries() && pays) {
     const size_t n_here = std::min(n_queries() - n_done, kAloneAtOnce * scan_.n_threads);
     const size_t before = n_bytes_read_;
     // Threads share the queries or, where these are few, the rows of each.
@@ -176,12 +194,13 @@ size_t PopcountScan::look_one_by_one(LookFor look_for) {
       run_tasks(n_here, scan_.n_threads, scan_.cancel, [&](size_t i) { look(n_done + i); });
     else
       for (size_t i = 0; i < n_here; ++i) look(n_done + i);
+    const double n_bytes =
+        static_cast<double>(n_bytes_read_ - before) / static_cast<double>(n_here);
+    const size_t n_together = std::max(n_here, n_queries() - n_done - n_here);
+    pays = n_bytes + bytes_of_each < bytes_of_each_together(n_done, n_together);
     n_done += n_here;
-    const auto n_bytes = static_cast<double>(n_bytes_read_ - before);
-    if (n_done < n_queries() && n_bytes > static_cast<double>(n_here) *
-                                              bytes_of_each_together(n_done, n_queries() - n_done))
-      break;
   }
+  patience_.tell(pays);
   return n_done;
 }
 
@@ -220,10 +239,10 @@ void PopcountScan::find_within(const Queries& queries, const Scan& part, float r
   merge(queries.first, scan_within(part, queries.score, queries.n, radius), scan_.store.n_rows());
 }
 
-Scan PopcountScan::ordered_part(const Queries& queries, const RowRange& rows, bool all_need_all) {
+Scan PopcountScan::ordered_part(const Queries& queries, const RowRange& rows, bool plainly) {
   if (!folded_) n_bytes_read_ += rows.size() * n_bytes_;
   const FoldedRows* const folded = queries.n == 1 && folded_ ? &*folded_ : nullptr;
-  const bool by_size = !all_need_all || folded != nullptr;
+  const bool by_size = !plainly || folded != nullptr;
   return {scan_.store,
           scan_.kernels,
           scan_.filter,
@@ -262,15 +281,15 @@ void PopcountScan::merge(size_t first, CandidateLists more, size_t k) {
 
 CandidateLists PopcountScan::within(float radius) {
   size_t n_alone = 0;
-  if (tries_alone() && choose_alone(bytes_alone(pilot(), radius)))
-    n_alone = look_one_by_one([&](const Queries& query) {
+  if (tries_alone() && choose_alone(bytes_alone(pilot(), radius) + kBytesOfChoice))
+    n_alone = look_one_by_one(kBytesOfChoice, [&](const Queries& query) {
       for_loose_parts([&](const Scan& part) { find_within(query, part, radius); });
       find_within(query, ordered_part(query, rows_within(query.first, radius)), radius);
     });
   with_queries(n_alone, n_queries(), [&](const Queries& queries) {
     for_loose_parts([&](const Scan& part) { find_within(queries, part, radius); });
     const RowRange rows = rows_within_any(n_alone, radius);
-    find_within(queries, ordered_part(queries, rows, queries.n == 1), radius);
+    find_within(queries, ordered_part(queries, rows, are_few(queries.n, n_bytes_)), radius);
   });
   return take();
 }
@@ -278,8 +297,9 @@ CandidateLists PopcountScan::within(float radius) {
 CandidateLists PopcountScan::nearest(size_t k) {
   size_t n_alone = 0;
   if (tries_alone()) {
-    if (choose_alone(bytes_alone_of_nearest(k))) {
-      n_alone = look_one_by_one([&](const Queries& query) {
+    const double n_bytes = kBytesOfSteps + kBytesOfResult * static_cast<double>(k);
+    if (choose_alone(bytes_alone_of_nearest(k) + n_bytes)) {
+      n_alone = look_one_by_one(n_bytes, [&](const Queries& query) {
         if (seen_[query.first].size() == 0) look_nearby(query, k);
         look_outwards(query, k);
       });
@@ -290,7 +310,7 @@ CandidateLists PopcountScan::nearest(size_t k) {
   }
   with_queries(n_alone, n_queries(), [&](const Queries& queries) {
     for_loose_parts([&](const Scan& part) { find_nearest(queries, part, k); });
-    Scan part = ordered_part(queries, {0, rows_.n_rows()});
+    Scan part = ordered_part(queries, {0, rows_.n_rows()}, are_few(queries.n, n_bytes_));
     if (rows_.n_rows() >= kManyRows)
       part.start = rows_of_same_size(queries.first + queries.n / 2).first;
     find_nearest(queries, part, k);

@@ -25,6 +25,8 @@ class PopcountScan {
   // The score of n_queries codes, one after the other, against the rows.
   using MakeScore = std::function<std::unique_ptr<Score>(const uint8_t* codes, size_t n_queries)>;
 
+  // Whether a plain scan is done sooner than this is set up.
+  static bool is_too_small(const Scan& scan, size_t n_queries) noexcept;
   // Whether rows are so many that a query may find its own sooner than all look together.
   static bool has_many_rows(const Scan& scan) noexcept;
 
@@ -71,14 +73,14 @@ class PopcountScan {
   double bytes_alone_of_nearest(size_t k);
   // What each of n queries like this one reads together, in the same unit.
   double bytes_of_each_together(size_t place, size_t n) const;
-  // Whether it is time to try if queries had better look one by one.
-  bool tries_alone() { return has_many_rows(scan_) && patience_.tries(); }
+  // Whether it is time to try if queries had better look one by one; does without folds otherwise.
+  bool tries_alone();
   // Whether they had, where pilot() reads so much by itself; does without folds otherwise.
   bool choose_alone(double bytes_alone);
-  // Calls look_for(query) for each query as long as that is cheaper than to look together; returns
-  // how many are done, the first ones.
+  // Calls look_for(query) for each query, which costs bytes_of_each besides what it reads, as long
+  // as that is cheaper than to look together; returns how many are done, the first ones.
   template <class LookFor>
-  size_t look_one_by_one(LookFor look_for);
+  size_t look_one_by_one(double bytes_of_each, LookFor look_for);
 
   // Looks for the k nearest rows of one query where they are likely; then from there outwards, as
   // far as its k-th nearest row asks.
@@ -88,8 +90,8 @@ class PopcountScan {
   // Looks at a part of the rows.
   void find_nearest(const Queries& queries, const Scan& part, size_t k);
   void find_within(const Queries& queries, const Scan& part, float radius);
-  // Some of the ordered rows. `all_need_all`: no query can do without one of them.
-  Scan ordered_part(const Queries& queries, const RowRange& rows, bool all_need_all = false);
+  // Some of the ordered rows; `plainly`: all of them for each query.
+  Scan ordered_part(const Queries& queries, const RowRange& rows, bool plainly = false);
   // Calls look(part) for the other rows.
   template <class Look>
   void for_loose_parts(Look look) const;

@@ -144,7 +144,7 @@ class TopK {
 
   void push(float key, uint32_t row) {
     if (!(key <= limit_)) return;
-    if (key == cut_at_ && ++n_ties_ > kFewTies && nearer_first_.id(row) > last_id()) {
+    if (key == cut_at_ && ++n_ties_ > kFewTies + k_ / 4 && nearer_first_.id(row) > last_id()) {
       ++n_too_late_;
       return;
     }
