@@ -1,33 +1,16 @@
 #include "index/popcount_scan.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
-#include "index/popcount_cost.h"
 #include "scan/query_plan.h"
-#include "scan/thread_pool.h"
 
 namespace bitindex {
 namespace {
 
-// A plain scan reads so many bytes while a query by itself chooses its rows, and goes on by steps
-// with a list of k.
-constexpr double kBytesOfChoice = 128 << 10, kBytesOfSteps = 512 << 10, kBytesOfResult = 8 << 10;
-// A query by itself looks first at a share of the rows and some more, then goes on by steps, each
-// this many times as wide.
-constexpr size_t kFirstShare = 512, kFirstRows = 256, kPerResult = 2;
-constexpr size_t kWidening = 8;
-// Of so many rows several begin with those of their own popcount: larger ones would take long.
+// Of so many rows several queries begin with those of their own popcount: larger ones would take
+// long.
 constexpr size_t kManyRows = size_t{1} << 16;
-// Looking one by one must spare more than what a few rows tell may err.
-constexpr double kSure = 0.8;
-// A whole search for one query is tried where that is no more than 1 / this of the batch.
-constexpr double kBatchOfTrial = 32.0;
-// The k nearest rows are looked for with limits that tighten on the way, which spare so much.
-constexpr double kTightening = 1.5;
-// So many queries of each thread look one by one before it is asked again whether that pays.
-constexpr size_t kAloneAtOnce = 8;
 
 std::optional<RowFilter> misplaced_rows(const RowsBySize& rows, const Scan& scan) {
   const RowGroups& groups = rows.groups();
@@ -45,10 +28,10 @@ bool are_few(size_t n_queries, size_t n_bytes) {
   return n_queries < QueryPlan::min_sliced(n_bytes);
 }
 
-// The numbers of queries, by popcount.
+// Queries by their numbers, in the order of their popcounts.
 std::vector<size_t> order_by_size(const OverlapScore& score, size_t n_queries) {
   std::vector<uint64_t> sizes_and_queries(n_queries);
-  for (size_t q = 0; q < n_queries; ++q) sizes_and_queries[q] = score.query_size(q) << 32 | q;
+  for (size_t q = 0; q < n_queries; ++q) sizes_and_queries[q] = uint64_t{score.query_size(q)} << 32 | q;
   std::sort(sizes_and_queries.begin(), sizes_and_queries.end());
   std::vector<size_t> order(n_queries);
   std::transform(sizes_and_queries.begin(), sizes_and_queries.end(), order.begin(),
@@ -61,11 +44,6 @@ std::vector<size_t> order_by_size(const OverlapScore& score, size_t n_queries) {
 bool PopcountScan::is_too_small(const Scan& scan, size_t n_queries) noexcept {
   return n_queries == 0 ||
          (are_few(n_queries, scan.store.column(0).width()) && !has_many_rows(scan));
-}
-
-bool PopcountScan::has_many_rows(const Scan& scan) noexcept {
-  return static_cast<double>(scan.filter.n_allowed() * scan.store.column(0).width()) >
-         2.0 * kBytesOfSteps;
 }
 
 PopcountScan::PopcountScan(const Scan& scan, const RowsBySize& rows, const FoldedCodes* folds,
@@ -91,8 +69,8 @@ PopcountScan::PopcountScan(const Scan& scan, const RowsBySize& rows, const Folde
   }
 }
 
-template <class Use>
-void PopcountScan::with_queries(size_t first, size_t last, Use use) const {
+void PopcountScan::with_queries(size_t first, size_t last,
+                                const std::function<void(const Queries&)>& use) const {
   if (first == last) return;
   if (n_queries() == 1) return use(Queries{0, 1, score_});
   const auto score = make_score_(codes_.data() + first * n_bytes_, last - first);
@@ -118,112 +96,9 @@ RowRange PopcountScan::rows_of_same_size(size_t place) const {
   return rows_.rows({size, size});
 }
 
-RowRange PopcountScan::rows_nearby(size_t place, size_t n) const {
-  const RowRange same = rows_of_same_size(place);
-  const size_t middle = same.first + same.size() / 2;
-  n = std::min(n, rows_.n_rows());
-  const size_t first = std::min(middle - std::min(middle, n / 2), rows_.n_rows() - n);
-  return {first, first + n};
-}
-
 float PopcountScan::limit_of(size_t place, size_t k) const {
   const std::vector<Candidate>& list = lists_[place];
   return list.size() < k ? limits_[place] : std::min(limits_[place], list.back().key());
-}
-
-bool PopcountScan::folds_tell(size_t place, float limit) const {
-  if (!folded_) return false;
-  const size_t size = score_.query_size(order_[place]);
-  const int32_t most = score_.most_different(order_[place], limit, {size, size});
-  return FoldedCodes::tells_apart(folded_->codes.levels().back().width(), most);
-}
-
-double PopcountScan::bytes_alone(size_t place, float limit) {
-  const RowRange rows = rows_within(place, limit);
-  if (rows.size() == 0) return 0.0;
-  if (folds_tell(place, limit))
-    return bytes_by_folds(scan_, *folded_, rows_, score_, order_[place], limit, rows);
-  folded_.reset();
-  return static_cast<double>(rows.size() * n_bytes_);
-}
-
-double PopcountScan::bytes_alone_of_nearest(size_t k) {
-  double forecast = 0.0;
-  with_queries(pilot(), pilot() + 1, [&](const Queries& query) {
-    look_nearby(query, k);
-    forecast = bytes_alone(pilot(), limit_of(pilot(), k));
-    if (!folded_) return;
-    forecast /= kTightening;
-    const double together = bytes_of_each_together(pilot(), n_queries());
-    const auto n = static_cast<double>(n_queries());
-    if (forecast < kSure * together || forecast * kBatchOfTrial > n * together) return;
-    const size_t before = n_bytes_read_;
-    look_outwards(query, k);
-    forecast = static_cast<double>(n_bytes_read_ - before);
-  });
-  return forecast;
-}
-
-double PopcountScan::bytes_of_each_together(size_t place, size_t n) const {
-  return bytes_together(n, scan_.store.n_rows(), n_bytes_, score_.query_size(order_[place]));
-}
-
-bool PopcountScan::tries_alone() {
-  if (has_many_rows(scan_) && patience_.tries()) return true;
-  folded_.reset();
-  return false;
-}
-
-bool PopcountScan::choose_alone(double bytes_alone) {
-  if (bytes_alone < kSure * bytes_of_each_together(pilot(), n_queries())) return true;
-  patience_.tell(false);
-  folded_.reset();
-  return false;
-}
-
-template <class LookFor>
-size_t PopcountScan::look_one_by_one(double bytes_of_each, LookFor look_for) {
-  size_t n_done = 0;
-  bool pays = true;
-  const auto look = [&](size_t place) { with_queries(place, place + 1, look_for); };
-  while (n_done < n_queries() && pays) {
-    const size_t n_here = std::min(n_queries() - n_done, kAloneAtOnce * scan_.n_threads);
-    const size_t before = n_bytes_read_;
-    // Threads share the queries or, where these are few, the rows of each.
-    if (n_here >= scan_.n_threads)
-      run_tasks(n_here, scan_.n_threads, scan_.cancel, [&](size_t i) { look(n_done + i); });
-    else
-      for (size_t i = 0; i < n_here; ++i) look(n_done + i);
-    const double n_bytes =
-        static_cast<double>(n_bytes_read_ - before) / static_cast<double>(n_here);
-    const size_t n_together = std::max(n_here, n_queries() - n_done - n_here);
-    pays = n_bytes + bytes_of_each < bytes_of_each_together(n_done, n_together);
-    n_done += n_here;
-  }
-  patience_.tell(pays);
-  return n_done;
-}
-
-void PopcountScan::look_nearby(const Queries& query, size_t k) {
-  for_loose_parts([&](const Scan& part) { find_nearest(query, part, k); });
-  RowRange& seen = seen_[query.first];
-  seen = rows_nearby(query.first, kPerResult * k + rows_.n_rows() / kFirstShare + kFirstRows);
-  find_nearest(query, ordered_part(query, seen), k);
-}
-
-void PopcountScan::look_outwards(const Queries& query, size_t k) {
-  const size_t place = query.first;
-  RowRange& seen = seen_[place];
-  for (;;) {
-    const RowRange needed = rows_within(place, limit_of(place, k));
-    if (seen.first <= needed.first && seen.last >= needed.last) return;
-    const RowRange nearby = rows_nearby(place, seen.size() * kWidening);
-    const size_t first = std::min(seen.first, std::max(nearby.first, needed.first));
-    const size_t last = std::max(seen.last, std::min(nearby.last, needed.last));
-    find_nearest(query, ordered_part(query, {first, seen.first}), k);
-    find_nearest(query, ordered_part(query, {seen.last, last}), k);
-    seen = {first, last};
-  }
 }
 
 void PopcountScan::find_nearest(const Queries& queries, const Scan& part, size_t k) {
@@ -253,8 +128,7 @@ Scan PopcountScan::ordered_part(const Queries& queries, const RowRange& rows, bo
           folded};
 }
 
-template <class Look>
-void PopcountScan::for_loose_parts(Look look) const {
+void PopcountScan::for_loose_parts(const std::function<void(const Scan&)>& look) const {
   Scan part = scan_;
   part.rows = {rows_.n_rows(), scan_.store.n_rows()};
   if (part.rows.size() > 0) look(part);
@@ -280,12 +154,7 @@ void PopcountScan::merge(size_t first, CandidateLists more, size_t k) {
 }
 
 CandidateLists PopcountScan::within(float radius) {
-  size_t n_alone = 0;
-  if (tries_alone() && choose_alone(bytes_alone(pilot(), radius) + kBytesOfChoice))
-    n_alone = look_one_by_one(kBytesOfChoice, [&](const Queries& query) {
-      for_loose_parts([&](const Scan& part) { find_within(query, part, radius); });
-      find_within(query, ordered_part(query, rows_within(query.first, radius)), radius);
-    });
+  const size_t n_alone = within_alone(radius);
   with_queries(n_alone, n_queries(), [&](const Queries& queries) {
     for_loose_parts([&](const Scan& part) { find_within(queries, part, radius); });
     const RowRange rows = rows_within_any(n_alone, radius);
@@ -295,19 +164,7 @@ CandidateLists PopcountScan::within(float radius) {
 }
 
 CandidateLists PopcountScan::nearest(size_t k) {
-  size_t n_alone = 0;
-  if (tries_alone()) {
-    const double n_bytes = kBytesOfSteps + kBytesOfResult * static_cast<double>(k);
-    if (choose_alone(bytes_alone_of_nearest(k) + n_bytes)) {
-      n_alone = look_one_by_one(n_bytes, [&](const Queries& query) {
-        if (seen_[query.first].size() == 0) look_nearby(query, k);
-        look_outwards(query, k);
-      });
-    } else {
-      limits_[pilot()] = limit_of(pilot(), k);
-      lists_[pilot()].clear();
-    }
-  }
+  const size_t n_alone = nearest_alone(k);
   with_queries(n_alone, n_queries(), [&](const Queries& queries) {
     for_loose_parts([&](const Scan& part) { find_nearest(queries, part, k); });
     Scan part = ordered_part(queries, {0, rows_.n_rows()}, are_few(queries.n, n_bytes_));

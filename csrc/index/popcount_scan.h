@@ -3,7 +3,7 @@
 // Two sets of a and b bits have at most min(a, b) in common, so a popcount alone bounds the
 // similarity: of Tanimoto t, b lies between t a and a / t. A query by itself looks at folded codes
 // first; many share the preparation of rows. What one query reads of a few rows tells which of both
-// is cheaper.
+// is cheaper. Where neither spares anything this is a plain scan.
 // Source: Swamidass, Baldi, "Bounds and algorithms for fast exact searches of chemical fingerprints
 // in linear and sublinear time", J. Chem. Inf. Model. 47 (2007).
 #pragma once
@@ -51,41 +51,16 @@ class PopcountScan {
   // The query in the middle.
   size_t pilot() const noexcept { return n_queries() / 2; }
   // Calls use(queries) for those in [first, last).
-  template <class Use>
-  void with_queries(size_t first, size_t last, Use use) const;
+  void with_queries(size_t first, size_t last,
+                    const std::function<void(const Queries&)>& use) const;
 
   // The ordered rows whose popcount allows a key of at most `limit`.
   RowRange rows_within(size_t place, float limit) const;
   // Those of any query from `first` on.
   RowRange rows_within_any(size_t first, float limit) const;
   RowRange rows_of_same_size(size_t place) const;
-  // So many rows of popcounts near that of the query.
-  RowRange rows_nearby(size_t place, size_t n) const;
   // What the key of the k-th nearest row is known to be at most.
   float limit_of(size_t place, size_t k) const;
-
-  // Whether folds could tell rows within this limit of the query from others.
-  bool folds_tell(size_t place, float limit) const;
-  // What the query would read by itself: of the rows within this limit a few tell.
-  double bytes_alone(size_t place, float limit);
-  // The same for the k nearest rows of pilot(), which looks nearby: tighter limits are on the way,
-  // so that a large batch tries it.
-  double bytes_alone_of_nearest(size_t k);
-  // What each of n queries like this one reads together, in the same unit.
-  double bytes_of_each_together(size_t place, size_t n) const;
-  // Whether it is time to try if queries had better look one by one; does without folds otherwise.
-  bool tries_alone();
-  // Whether they had, where pilot() reads so much by itself; does without folds otherwise.
-  bool choose_alone(double bytes_alone);
-  // Calls look_for(query) for each query, which costs bytes_of_each besides what it reads, as long
-  // as that is cheaper than to look together; returns how many are done, the first ones.
-  template <class LookFor>
-  size_t look_one_by_one(double bytes_of_each, LookFor look_for);
-
-  // Looks for the k nearest rows of one query where they are likely; then from there outwards, as
-  // far as its k-th nearest row asks.
-  void look_nearby(const Queries& query, size_t k);
-  void look_outwards(const Queries& query, size_t k);
 
   // Looks at a part of the rows.
   void find_nearest(const Queries& queries, const Scan& part, size_t k);
@@ -93,10 +68,35 @@ class PopcountScan {
   // Some of the ordered rows; `plainly`: all of them for each query.
   Scan ordered_part(const Queries& queries, const RowRange& rows, bool plainly = false);
   // Calls look(part) for the other rows.
-  template <class Look>
-  void for_loose_parts(Look look) const;
+  void for_loose_parts(const std::function<void(const Scan&)>& look) const;
   void merge(size_t first, CandidateLists more, size_t k);
   CandidateLists take();
+
+  // In popcount_alone.cpp: queries look one by one as long as that is cheaper than to look
+  // together. These return how many have done so, the first ones.
+  size_t nearest_alone(size_t k);
+  size_t within_alone(float radius);
+  // Calls look_for(query) for each, which costs bytes_of_each besides what it reads.
+  size_t look_one_by_one(double bytes_of_each, const std::function<void(const Queries&)>& look_for);
+  // Whether it is time to try if queries had better look one by one; does without folds otherwise.
+  bool tries_alone();
+  // Whether they had, where pilot() reads so much by itself; does without folds otherwise.
+  bool choose_alone(double bytes_alone);
+  // What each of n queries like this one reads together, in the same unit.
+  double bytes_of_each_together(size_t place, size_t n) const;
+  // Whether folds could tell rows within this limit of the query from others.
+  bool folds_tell(size_t place, float limit) const;
+  // What the query would read by itself: of the rows within this limit a few tell.
+  double bytes_alone(size_t place, float limit);
+  // The same for the k nearest rows of pilot(), which looks nearby: tighter limits are on the way,
+  // so that a large batch tries it.
+  double bytes_alone_of_nearest(size_t k);
+  // So many rows of popcounts near that of the query.
+  RowRange rows_nearby(size_t place, size_t n) const;
+  // Looks for the k nearest rows of one query where they are likely; then from there outwards, as
+  // far as its k-th nearest row asks.
+  void look_nearby(const Queries& query, size_t k);
+  void look_outwards(const Queries& query, size_t k);
 
   const Scan& scan_;
   const RowsBySize& rows_;
