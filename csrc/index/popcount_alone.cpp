@@ -13,11 +13,13 @@ constexpr double kBytesOfChoice = 128 << 10, kBytesOfSteps = 512 << 10, kBytesOf
 // A query by itself looks first at a share of the rows and some more, then goes on by steps, each
 // this many times as wide.
 constexpr size_t kFirstShare = 512, kFirstRows = 256, kPerResult = 2;
+// For a batch the first look of one query tells, at a larger share.
+constexpr size_t kPilotShare = 128;
 constexpr size_t kWidening = 8;
 // Looking one by one must spare more than what a few rows tell may err.
 constexpr double kSure = 0.8;
 // A whole search for one query is tried where that is no more than 1 / this of the batch.
-constexpr double kBatchOfTrial = 32.0;
+constexpr double kBatchOfTrial = 8.0;
 // The k nearest rows are looked for with limits that tighten on the way, which spare so much.
 constexpr double kTightening = 1.5;
 // So many queries of each thread look one by one before it is asked again whether that pays.
@@ -57,7 +59,7 @@ double PopcountScan::bytes_alone(size_t place, float limit) {
 double PopcountScan::bytes_alone_of_nearest(size_t k) {
   double forecast = 0.0;
   with_queries(pilot(), pilot() + 1, [&](const Queries& query) {
-    look_nearby(query, k);
+    look_nearby(query, k, n_queries() == 1 ? kFirstShare : kPilotShare);
     forecast = bytes_alone(pilot(), limit_of(pilot(), k));
     if (!folded_) return;
     forecast /= kTightening;
@@ -111,10 +113,10 @@ size_t PopcountScan::look_one_by_one(double bytes_of_each,
   return n_done;
 }
 
-void PopcountScan::look_nearby(const Queries& query, size_t k) {
+void PopcountScan::look_nearby(const Queries& query, size_t k, size_t share) {
   for_loose_parts([&](const Scan& part) { find_nearest(query, part, k); });
   RowRange& seen = seen_[query.first];
-  seen = rows_nearby(query.first, kPerResult * k + rows_.n_rows() / kFirstShare + kFirstRows);
+  seen = rows_nearby(query.first, kPerResult * k + rows_.n_rows() / share + kFirstRows);
   find_nearest(query, ordered_part(query, seen), k);
 }
 
@@ -144,14 +146,18 @@ size_t PopcountScan::within_alone(float radius) {
 size_t PopcountScan::nearest_alone(size_t k) {
   if (!tries_alone()) return 0;
   const double n_bytes = kBytesOfSteps + kBytesOfResult * static_cast<double>(k);
+  size_t n_alone = 0;
   if (choose_alone(bytes_alone_of_nearest(k) + n_bytes))
-    return look_one_by_one(n_bytes, [&](const Queries& query) {
-      if (seen_[query.first].size() == 0) look_nearby(query, k);
+    n_alone = look_one_by_one(n_bytes, [&](const Queries& query) {
+      if (seen_[query.first].size() == 0) look_nearby(query, k, kFirstShare);
       look_outwards(query, k);
     });
-  limits_[pilot()] = limit_of(pilot(), k);
-  lists_[pilot()].clear();
-  return 0;
+  if (n_alone <= pilot()) {
+    // It looks again, together with others.
+    limits_[pilot()] = limit_of(pilot(), k);
+    lists_[pilot()].clear();
+  }
+  return n_alone;
 }
 
 }  // namespace bitindex

@@ -31,7 +31,8 @@ bool are_few(size_t n_queries, size_t n_bytes) {
 // Queries by their numbers, in the order of their popcounts.
 std::vector<size_t> order_by_size(const OverlapScore& score, size_t n_queries) {
   std::vector<uint64_t> sizes_and_queries(n_queries);
-  for (size_t q = 0; q < n_queries; ++q) sizes_and_queries[q] = uint64_t{score.query_size(q)} << 32 | q;
+  for (size_t q = 0; q < n_queries; ++q)
+    sizes_and_queries[q] = uint64_t{score.query_size(q)} << 32 | q;
   std::sort(sizes_and_queries.begin(), sizes_and_queries.end());
   std::vector<size_t> order(n_queries);
   std::transform(sizes_and_queries.begin(), sizes_and_queries.end(), order.begin(),

@@ -93,9 +93,9 @@ class PopcountScan {
   double bytes_alone_of_nearest(size_t k);
   // So many rows of popcounts near that of the query.
   RowRange rows_nearby(size_t place, size_t n) const;
-  // Looks for the k nearest rows of one query where they are likely; then from there outwards, as
-  // far as its k-th nearest row asks.
-  void look_nearby(const Queries& query, size_t k);
+  // Looks for the k nearest rows of one query in 1 / share of all, where they are likely; then from
+  // there outwards, as far as its k-th nearest row asks.
+  void look_nearby(const Queries& query, size_t k, size_t share);
   void look_outwards(const Queries& query, size_t k);
 
   const Scan& scan_;
