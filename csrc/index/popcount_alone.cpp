@@ -15,7 +15,7 @@ constexpr double kBytesOfChoice = 128 << 10, kBytesOfSteps = 512 << 10, kBytesOf
 constexpr size_t kFirstShare = 512, kFirstRows = 256, kPerResult = 2;
 // For a batch the first look of one query tells, at a larger share.
 constexpr size_t kPilotShare = 128;
-constexpr size_t kWidening = 8;
+constexpr size_t kWidening = 4;
 // Looking one by one must spare more than what a few rows tell may err.
 constexpr double kSure = 0.8;
 // A whole search for one query is tried where that is no more than 1 / this of the batch.
