@@ -10,6 +10,7 @@ namespace {
 // Rows are put in order again when so many are loose: a share of all, and some more.
 constexpr size_t kLooseShare = 16;
 constexpr size_t kMinLoose = 1024;
+size_t many_loose(size_t n_rows) { return n_rows / kLooseShare + kMinLoose; }
 // An order tells nothing where popcounts are equal up to this factor, but for a share of the rows
 // at each end.
 constexpr double kEqualSizes = 1.02;
@@ -79,8 +80,7 @@ void FlatIndex::rows_written(const NewRows&, const RowsWritten& written, Cancel&
   try {
     if (!groups_) groups_.emplace(std::vector<size_t>(layout().n_bits + 2));
     place(written.replaced);
-    if (groups_->n_loose() >= store().n_rows() / kLooseShare + kMinLoose && sizes_differ())
-      put_in_order();
+    put_in_order_if_loose();
   } catch (...) {
     // Without an order every row is looked at.
     groups_.reset();
@@ -93,6 +93,17 @@ void FlatIndex::place(const std::vector<uint32_t>& replaced) {
   for (const uint32_t row : replaced)
     if (row < first) groups_->move(row, group_of(row));
   for (size_t row = first; row < store().n_rows(); ++row) groups_->append(group_of(row));
+}
+
+void FlatIndex::put_in_order_if_loose() {
+  const size_t n_rows = store().n_rows();
+  if (groups_->n_loose() < many_loose(n_rows)) return;
+  // Asked anew only where many rows have come since.
+  if (n_equal_ > 0 && n_rows < n_equal_ + many_loose(n_equal_)) return;
+  if (sizes_differ())
+    put_in_order();
+  else
+    n_equal_ = n_rows;
 }
 
 bool FlatIndex::sizes_differ() const {
@@ -129,6 +140,7 @@ bool FlatIndex::ids_ascend() const {
 
 void FlatIndex::rows_moved(const std::vector<uint32_t>& kept, Cancel&) {
   folds_.clear();
+  n_equal_ = 0;
   if (groups_) groups_->keep(kept);
 }
 

@@ -36,6 +36,7 @@ class FlatIndex : public Index {
   // Of the order by popcount.
   uint32_t group_of(size_t row) const;
   void place(const std::vector<uint32_t>& replaced);
+  void put_in_order_if_loose();
   // Whether an order by popcount is worth it.
   bool sizes_differ() const;
   void put_in_order();
@@ -44,6 +45,7 @@ class FlatIndex : public Index {
 
   bool by_popcount_;
   std::optional<RowGroups> groups_;  // for RowsBySize; none while no order is known
+  size_t n_equal_ = 0;               // so many rows had nearly equal popcounts, or 0
   bool ids_ascend_ = false;          // see ids_ascend(); ordered rows keep their order
   mutable FoldedCodes folds_;        // which searches make
   mutable PatienceOfSearches patience_;

@@ -41,6 +41,7 @@ class OverlapScore : public Score {
   int32_t most_different(size_t q, float limit, SizeRange sizes) const override;
 
   size_t query_size(size_t q) const noexcept { return query_sizes_[q]; }
+
  private:
   float least_key_of_size(size_t q, size_t row_size) const;
   float key_of(size_t q, uint32_t sum, double row_size) const;
