@@ -1,6 +1,7 @@
 """How much of a Tanimoto search do the numbers of bits save, beside a plain scan and FPSim2?
 
-And what do they cost where they save nothing, for random codes with half of their bits set?
+And what do they cost where they save nothing: for random codes with half of their bits set, and
+for few short ones, of which a plain scan takes some microseconds?
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ from fingerprints import (
 
 import bitindex as bi
 
-SEARCHES = ("top 1", "top 10", ">= 0.7", ">= 0.8", ">= 0.9")
+SEARCHES = ("top 1", "top 10", "top 100", ">= 0.7", ">= 0.8", ">= 0.9")
 BATCHES = (1024, 64)
 N_ALONE = 8  # FPSim2 takes one query at a time
+N_SHORT, N_SHORT_BITS = 20_000, 256
 
 fpsim2 = peer("FPSim2", "FPSim2")
 data_structs = peer("rdkit.DataStructs", "rdkit")
@@ -52,8 +54,11 @@ class Library:
 
     def __init__(self, rows: Packed, queries: Packed, with_peer: bool) -> None:
         self.queries = queries
-        self.by_popcount = bi.FlatIndex(N_BITS, "jaccard", sort_by="popcount")
-        self.plain = bi.FlatIndex(N_BITS, "jaccard")
+        # All of them where a search is too short for a clock.
+        self.n_alone = N_ALONE if len(rows) > N_SHORT else len(queries)
+        n_bits = 8 * rows.shape[1]
+        self.by_popcount = bi.FlatIndex(n_bits, "jaccard", sort_by="popcount")
+        self.plain = bi.FlatIndex(n_bits, "jaccard")
         for index in (self.by_popcount, self.plain):
             index.add(rows)
         self.engine = None
@@ -84,7 +89,7 @@ def measure(
     library: Library, search: str, n_together: int, threads: int, n_turns: int
 ) -> dict[str, Any]:
     """Compare the results, then time; rates are queries a second."""
-    queries = library.queries[: max(n_together, N_ALONE)]
+    queries = library.queries[: n_together if n_together > 1 else library.n_alone]
     find = library.ours if n_together > 1 else library.alone
     contestants: dict[str, Contestant] = {
         "by popcount": (partial(find, library.by_popcount, search, threads, queries), len(queries)),
@@ -107,10 +112,10 @@ def measure(
     }
 
 
-def dense_rows_and_queries(n_rows: int, n_queries: int) -> tuple[Packed, Packed]:
+def dense_rows_and_queries(n_rows: int, n_bits: int) -> tuple[Packed, Packed]:
     """Return random rows with half of their bits set, and queries that are none of them."""
     rng = np.random.default_rng(1)
-    rows, queries = (next(random_codes(rng, n, N_BITS, n)) for n in (n_rows, n_queries))
+    rows, queries = (next(random_codes(rng, n, n_bits, n)) for n in (n_rows, max(BATCHES)))
     return rows, queries
 
 
@@ -120,15 +125,18 @@ def main() -> None:
     arguments = parser.parse_args()
     rows, queries, n_distinct = rows_and_queries(arguments, max(BATCHES))
 
-    print(f"{len(rows):,} codes of {N_BITS:,} bits, rows by popcount")
+    print(f"{len(rows):,} codes of {N_BITS:,} bits, rows by popcount; short: {N_SHORT:,}", end=" ")
+    print(f"of {N_SHORT_BITS}")
     columns = Columns(
         *("codes       ", "search", "queries", "threads", "  found", "queries/s"),
         *(f"{f'times {name}':>20}" for name in ("plain", "FPSim2")),
     )
     results = []
-    for kind in ("fingerprints", "dense"):
+    for kind in ("fingerprints", "dense", "short"):
         if kind == "dense":
-            rows, queries = dense_rows_and_queries(len(rows), max(BATCHES))
+            rows, queries = dense_rows_and_queries(len(rows), N_BITS)
+        elif kind == "short":
+            rows, queries = dense_rows_and_queries(N_SHORT, N_SHORT_BITS)
         library = Library(rows, queries, with_peer=kind == "fingerprints")
         for threads, n_together, search in product(thread_counts(), (*BATCHES, 1), SEARCHES):
             row = measure(library, search, n_together, threads, arguments.turns)

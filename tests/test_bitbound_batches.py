@@ -53,18 +53,23 @@ def test_many_rows_with_the_same_distance(metric, order):
     check(index, model, queries, (10, 200), radii[1:2], allowed, filter=allowed)
 
 
-@pytest.mark.parametrize("n_bits", [128, 1024])
+# Of fewer rows none would be better off alone.
+N_ENOUGH = 40_000
+
+
+@pytest.mark.parametrize("n_bits", [512, 1024])
 def test_queries_of_which_some_are_better_off_alone(n_bits):
     # Folds tell rows with few bits apart, and none with many: the batch goes on together.
     rng = np.random.default_rng(1)
-    shares = np.repeat([0.02, 0.5], [4000, 3000])[:, np.newaxis]
-    codes = random_codes(rng, len(shares), n_bits, shares)
+    n = N_ENOUGH
+    shares = np.repeat([0.02, 0.5], n // 2)[:, np.newaxis]
+    codes = random_codes(rng, n, n_bits, shares)
     index, model = both(n_bits, "jaccard", codes)
-    sparse, dense = codes[rng.integers(0, 4000, 90)], codes[rng.integers(4000, 7000, 90)]
+    sparse, dense = codes[rng.integers(0, n // 2, 30)], codes[rng.integers(n // 2, n, 30)]
     dense[::2, 1] ^= 9
-    for some in (sparse[:80], sparse[:20]):
-        queries = np.concatenate([some, dense])[: max(BATCHES)]
-        check(index, model, rng.permutation(queries), (1, 70), (0.1, 0.5))
+    for some in (sparse, sparse[:10]):
+        queries = np.concatenate([some, dense])[:40]
+        check(index, model, rng.permutation(queries), (1, 10), (0.1, 0.5))
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5])
@@ -92,3 +97,16 @@ def test_all_rows_equal():
     codes = np.tile(random_codes(np.random.default_rng(3), 1, 1024, 0.5), (3000, 1))
     index, model = both(1024, "dice", codes)
     check(index, model, np.tile(codes[:1], (max(BATCHES), 1)), (1, 100), (0.0, 0.5))
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_queries_that_go_on_together_before_the_one_that_was_tried(k):
+    # The one in the middle is a row and better off alone; smaller ones have no rows near them.
+    rng = np.random.default_rng(4)
+    codes = random_codes(rng, N_ENOUGH, 1024, rng.choice([0.3, 0.35], (N_ENOUGH, 1)))
+    codes[: N_ENOUGH // 2] = codes[N_ENOUGH // 2 :]
+    index, model = both(1024, "jaccard", codes)
+    queries = np.concatenate([random_codes(rng, 8, 1024, 0.2), codes[:8]])
+    answers = model.answers(queries)
+    for _ in range(3):
+        assert_same_answers(index.search(queries, k, threads=1), answers.nearest(k))

@@ -28,10 +28,11 @@ class FlatIndex(PackedIndex):
         be a multiple of B.
     sort_by : {None, "popcount"}
         ``"popcount"``, for ``"jaccard"``, ``"dice"`` and ``"cosine"``, keeps the rows in the order
-        of their numbers of set bits, and compares a query with those whose number lets them be
-        near enough (BitBound). It saves the more the larger the similarity that is asked for, and
-        the more the numbers differ. Few queries at a time, from 256 bits on, also look at folds of
-        the codes, which spare them most of those rows where few bits are set.
+        of their numbers of set bits, the most first, and compares a query with those whose number
+        lets them be near enough (BitBound). It saves the more the larger the similarity that is
+        asked for, and the more the numbers differ; rows whose numbers hardly differ stay as they
+        come. Few queries at a time, from 256 bits and a megabyte of codes on, also look at folds
+        of the codes, which spare them most of those rows where few bits are set.
     bit_order : {"big", "little"}
         ``"big"`` as :func:`numpy.packbits`, sentence-transformers and pgvector pack,
         ``"little"`` as faiss and RDKit do. It matters for codes whose last byte is not full.
@@ -44,8 +45,8 @@ class FlatIndex(PackedIndex):
     With ``sort_by="popcount"``: the order of :attr:`ids` is that of the rows, so ids are kept as
     those that do not ascend. Rows are put in order whenever a sixteenth of them has changed, which
     needs as much memory again for the while; until then changed rows are compared with every query.
-    The first search of at most 512 queries makes folds of all rows, and later ones of those that
-    have come since: 8 bytes a row, 40 from 1,024 bits on. Files do not hold them.
+    The first search makes folds of all rows, and later ones of those that have come since: 8 bytes
+    a row, 40 from 1,024 bits on. Files do not hold them.
     Thread safe: searches run together, writers run one at a time, and a search sees the index
     before or after a write.
     Source: sdc1 to sdc4 are the symmetric distance calculation of Gan et al., "Binary

@@ -5,6 +5,7 @@
 
 #include "codes/row_groups.h"
 #include "index/index.h"
+#include "index/patience.h"
 
 namespace bitindex {
 
@@ -30,18 +31,24 @@ class FlatIndex : public Index {
   // The folds of all rows, or null.
   const FoldedCodes* folds(Cancel& cancel) const;
   template <class UsePopcounts, class UseAll>
-  CandidateLists find(const Scan& scan, const QueryBatch& queries, UsePopcounts use_popcounts,
-                      UseAll use_all) const;
-  uint32_t popcount_of(size_t row) const;
+  CandidateLists find(const Scan& scan, const QueryBatch& queries, Patience& patience,
+                      UsePopcounts use_popcounts, UseAll use_all) const;
+  // Of the order by popcount.
+  uint32_t group_of(size_t row) const;
   void place(const std::vector<uint32_t>& replaced);
+  void put_in_order_if_loose();
+  // Whether an order by popcount is worth it.
+  bool sizes_differ() const;
   void put_in_order();
   // Whether they do within each popcount.
   bool ids_ascend() const;
 
   bool by_popcount_;
-  std::optional<RowGroups> groups_;  // by popcount; none while no order is known
+  std::optional<RowGroups> groups_;  // for RowsBySize; none while no order is known
+  size_t n_equal_ = 0;               // so many rows had nearly equal popcounts, or 0
   bool ids_ascend_ = false;          // see ids_ascend(); ordered rows keep their order
   mutable FoldedCodes folds_;        // which searches make
+  mutable PatienceOfSearches patience_;
 };
 
 }  // namespace bitindex

@@ -29,12 +29,16 @@ class FoldFilter {
   // in at most `most` bits, in positions(); returns how many. All of them where it rests.
   size_t select(size_t first_row, size_t n, int32_t most);
   const uint32_t* positions() const noexcept { return positions_.data(); }
-  // So much was read, besides folds: in bytes next to each other that take as long.
-  void add_read(size_t n_bytes) noexcept {
-    folded_.n_bytes_read.fetch_add(n_bytes, std::memory_order_relaxed);
+  // The codes of n_found rows were read, of n next to each other.
+  void add_codes(size_t n_found, size_t n) noexcept {
+    add_read(n_found == n ? n * n_bytes_ : n_found * bytes_of_gathered(n_bytes_));
   }
 
  private:
+  // So much was read: in bytes next to each other that take as long.
+  void add_read(size_t n_bytes) noexcept {
+    folded_.n_bytes_read.fetch_add(n_bytes, std::memory_order_relaxed);
+  }
   const Column& level(size_t i) const noexcept { return folded_.codes.levels()[i]; }
   // Whether level i has spared more than it cost, where n_found of n rows came through it.
   bool is_worthwhile(size_t i, size_t n, size_t n_found) const noexcept;

@@ -61,7 +61,7 @@ class FoldedCodes {
 // The folds of all rows of a scan for one query.
 struct FoldedRows {
   const FoldedCodes& codes;
-  std::atomic<size_t>& n_bytes_read;  // what folds did not spare: see FoldFilter::add_read
+  std::atomic<size_t>& n_bytes_read;  // what folds did not spare: see FoldFilter::add_codes
 };
 
 }  // namespace bitindex

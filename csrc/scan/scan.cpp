@@ -42,11 +42,12 @@ Cut cut_work(const QueryPlan& plan, size_t n_rows, size_t n_bytes, size_t n_thre
   return cut;
 }
 
-// Scans one batch of queries; make(query, range, n_rows) gives an empty collector for a range of
-// n_rows rows. add(query, candidates) gets what a query's collectors found, in no order.
+// Scans one batch of queries; make(query, range, n_rows, ascending) gives an empty collector for a
+// range of n_rows rows, which come in ascending order or not. add(query, candidates) gets what a
+// query's collectors found, in no order.
 template <class Make, class Add>
 void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
-  using Collector = decltype(make(size_t{0}, size_t{0}, size_t{0}));
+  using Collector = decltype(make(size_t{0}, size_t{0}, size_t{0}, true));
   const size_t n_batch = plan.n_queries();
   const size_t first_row = scan.rows.first;
   const size_t end_row = std::min(scan.rows.last, scan.store.n_rows());
@@ -57,19 +58,25 @@ void scan_batch(const Scan& scan, const QueryPlan& plan, Make make, Add add) {
   const size_t n_groups = (n_batch + cut.group_queries - 1) / cut.group_queries;
   const size_t n_ranges = (n_rows + cut.range_rows - 1) / cut.range_rows;
 
+  const size_t first_range =
+      n_ranges == 0 ? 0
+                    : (std::clamp(scan.start, first_row, end_row - 1) - first_row) / cut.range_rows;
+
   std::vector<std::vector<Collector>> collected(n_groups * n_ranges);
   run_tasks(n_groups * n_ranges, scan.n_threads, scan.cancel, [&](size_t task) {
     const size_t first_query = task / n_ranges * cut.group_queries;
     const size_t last_query = std::min(n_batch, first_query + cut.group_queries);
-    const size_t range = task % n_ranges;
-    size_t row = first_row + range * cut.range_rows;
+    const size_t range = (task + first_range) % n_ranges;
+    const size_t row = first_row + range * cut.range_rows;
     const size_t last_row = std::min(end_row, row + cut.range_rows);
-    std::vector<Collector>& collectors = collected[task];
+    const size_t start = scan.start < last_row ? std::max(row, scan.start) : row;
+    std::vector<Collector>& collectors = collected[task - task % n_ranges + range];
     for (size_t q = first_query; q < last_query; ++q)
-      collectors.push_back(make(q, range, last_row - row));
+      collectors.push_back(make(q, range, last_row - row, start == row));
     Tile tile(scan, plan);
-    while (!scan.cancel.stopped() && tile.load(row, last_row))
-      tile.collect(first_query, last_query, collectors);
+    for (RowRange rows : {RowRange{start, last_row}, RowRange{row, start}})
+      while (!scan.cancel.stopped() && tile.load(rows.first, rows.last))
+        tile.collect(first_query, last_query, collectors);
   });
   run_tasks(n_batch, scan.n_threads, scan.cancel, [&](size_t q) {
     std::vector<Candidate> all;
@@ -98,8 +105,8 @@ CandidateLists for_each_batch(const Scan& scan, const Score& score, size_t n_que
 void find_k_nearest(const Scan& scan, const QueryPlan& plan, size_t k,
                     std::vector<SharedLimit>& limits, std::vector<Candidate>* lists) {
   const NearerFirst nearer_first(scan.store.ids());
-  const auto make = [&](size_t q, size_t range, size_t n_rows) {
-    return TopK(std::min(k, n_rows), nearer_first, limits[q], range);
+  const auto make = [&](size_t q, size_t range, size_t n_rows, bool ascending) {
+    return TopK(std::min(k, n_rows), nearer_first, limits[q], range, ascending);
   };
   scan_batch(scan, plan, make, [&](size_t q, std::vector<Candidate> all) {
     nearer_first.select(all, k);
@@ -123,8 +130,8 @@ std::vector<bool> guess_limits(const Scan& scan, const QueryPlan& plan, size_t k
   if (k < kMinGuessedK || scan.filter.n_allowed() < 4 * rank * RowFilter::kSampleShare)
     return guessed;
   const RowFilter sample = scan.filter.sample(scan.store.n_rows());
-  const Scan sampled = {scan.store, scan.kernels, sample,          scan.n_threads, scan.cancel,
-                        scan.rows,  scan.by_size, scan.ids_ascend, scan.folded};
+  const Scan sampled = {scan.store,  scan.kernels, sample,       scan.n_threads,
+                        scan.cancel, scan.rows,    scan.by_size, scan.folded};
   std::vector<SharedLimit> limits_of_sample(plan.n_queries());
   for (size_t q = 0; q < limits.size(); ++q)
     limits_of_sample[q].publish(limits[q].key(), SharedLimit::kNoRange);
@@ -163,26 +170,9 @@ CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queri
   return for_each_batch(scan, score, n_queries, use);
 }
 
-float scan_kth_key(const Scan& scan, const Score& score, size_t k) {
-  float key = std::numeric_limits<float>::infinity();
-  const NearerFirst nearer_first(scan.store.ids());
-  const QueryPlan plan(scan, score, 0, 1);
-  SharedLimit limit;
-  const auto make = [&](size_t, size_t range, size_t n_rows) {
-    return TopK(std::min(k, n_rows), nearer_first, limit, range);
-  };
-  scan_batch(scan, plan, make, [&](size_t, std::vector<Candidate> all) {
-    if (all.size() < k) return;
-    const auto kth = all.begin() + static_cast<std::ptrdiff_t>(k - 1);
-    std::nth_element(all.begin(), kth, all.end());
-    key = kth->key();
-  });
-  return key;
-}
-
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius) {
   const NearerFirst nearer_first(scan.store.ids());
-  const auto make = [&](size_t, size_t, size_t) { return Within(radius); };
+  const auto make = [&](size_t, size_t, size_t, bool) { return Within(radius); };
   return for_each_batch(scan, score, n_queries,
                         [&](const QueryPlan& plan, std::vector<Candidate>* lists) {
                           scan_batch(scan, plan, make, [&](size_t q, std::vector<Candidate> all) {

@@ -5,26 +5,18 @@
 #pragma once
 
 #include <cstddef>
-#include <limits>
 #include <vector>
 
-#include "codes/row_groups.h"
 #include "codes/row_store.h"
 #include "kernels/kernel_table.h"
 #include "scan/cancel.h"
 #include "scan/folded_codes.h"
 #include "scan/row_filter.h"
+#include "scan/rows_by_size.h"
 #include "scan/top_k.h"
 #include "tables/score.h"
 
 namespace bitindex {
-
-struct RowRange {
-  size_t first = 0;
-  size_t last = std::numeric_limits<size_t>::max();  // or the end of the rows before that
-
-  size_t size() const noexcept { return last - first; }
-};
 
 struct Scan {
   const RowStore& store;  // column 0 holds the codes
@@ -32,12 +24,10 @@ struct Scan {
   const RowFilter& filter;
   size_t n_threads;
   Cancel& cancel;
-  RowRange rows = {};  // others are passed over
-  // Where they stand in the order of their numbers of bits: a group for each number. Rows that have
-  // another one than their place says may be missed.
-  const RowGroups* by_size = nullptr;
-  bool ids_ascend = false;  // within each group of by_size
+  RowRange rows = {};                   // others are passed over
+  const RowsBySize* by_size = nullptr;  // where they stand in that order
   const FoldedRows* folded = nullptr;
+  size_t start = 0;  // the row to begin with, from which on near ones are likely
 };
 
 // For each query its candidates, nearest first, ties by smaller id.
@@ -47,9 +37,6 @@ using CandidateLists = std::vector<std::vector<Candidate>>;
 // with keys beyond limits[q] may be missing.
 CandidateLists scan_nearest(const Scan& scan, const Score& score, size_t n_queries, size_t k,
                             const float* limits = nullptr);
-
-// The key of the k-th nearest allowed row for a score of one query; infinity where there are fewer.
-float scan_kth_key(const Scan& scan, const Score& score, size_t k);
 
 // All allowed rows whose key is at most `radius`.
 CandidateLists scan_within(const Scan& scan, const Score& score, size_t n_queries, float radius);

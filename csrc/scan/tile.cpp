@@ -38,8 +38,8 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
       capacity_(std::clamp(kTileBytes / n_bytes_, kMinTileRows, kMaxTileRows)),
       min_sliced_rows_(std::numeric_limits<size_t>::max()),
       words_(n_bytes_),
-      tally_(n_bytes_),
-      has_tally_(plan.ranks_by_bits()) {
+      has_tally_(plan.ranks_by_bits()),
+      tally_(has_tally_ ? n_bytes_ : 0) {
   size_t block_bytes = 0;
   if (plan.method() == Method::kTables) {
     block_rows_ = scan.kernels.block_rows;
@@ -64,7 +64,6 @@ Tile::Tile(const Scan& scan, const QueryPlan& plan)
   sums_.resize(capacity_ + kWordRows);
   const size_t n_together = plan.method() == Method::kSlices ? SliceGroup::kMaxQueries : 1;
   for (size_t i = 0; i < n_together; ++i) positions_[i].resize(capacity_ + 16);
-  if (scan.by_size != nullptr || scan.folded != nullptr) reaches_.resize(plan.n_queries());
   if (!scan.filter.allows_all()) make_room_to_gather();
 }
 
@@ -91,7 +90,7 @@ bool Tile::load(size_t& first, size_t last) {
     offsets_ = score_.offsets() == nullptr ? nullptr : score_.offsets() + first;
     first += n_;
   }
-  if (n_ > 0) prepare();
+  if (n_ > 0) begin_rows();
   return n_ > 0;
 }
 
@@ -101,7 +100,7 @@ bool Tile::load_listed(const uint32_t*& next, const uint32_t* end) {
   for (n_ = 0; n_ < capacity_ && next != end; ++next)
     if (scan_.filter.allows_all() || scan_.filter.allows(*next)) listed_[n_++] = *next;
   gather(listed_.data());
-  if (n_ > 0) prepare();
+  if (n_ > 0) begin_rows();
   return n_ > 0;
 }
 
@@ -116,15 +115,19 @@ void Tile::gather(const uint32_t* rows) {
   offsets_ = gathered_offsets_.empty() ? nullptr : gathered_offsets_.data();
 }
 
-void Tile::prepare() {
+void Tile::begin_rows() {
   words_.clear();
-  if (plan_.method() != Method::kRows && score_.bounds_sums() && offsets_ != nullptr)
-    least_offset_ = *std::min_element(offsets_, offsets_ + n_);
+  is_prepared_ = false;
   if (scan_.by_size != nullptr) {
-    const uint32_t least = scan_.by_size->group_of_place(row_at(0), sizes_.most);
-    sizes_ = {least, scan_.by_size->group_of_place(row_at(n_ - 1), least)};
+    sizes_ = scan_.by_size->sizes(row_at(0), row_at(n_ - 1) + 1, sizes_.least);
     first_id_ = kAnyId;
   }
+}
+
+void Tile::prepare() {
+  is_prepared_ = true;
+  if (plan_.method() != Method::kRows && score_.bounds_sums() && offsets_ != nullptr)
+    least_offset_ = *std::min_element(offsets_, offsets_ + n_);
   if (plan_.method() == Method::kTables)
     scan_.kernels.transpose_rows(codes_, n_, n_bytes_, blocks_.get());
   else if (n_ >= min_sliced_rows_)
@@ -132,18 +135,9 @@ void Tile::prepare() {
 }
 
 int64_t Tile::first_id() {
-  if (first_id_ != kAnyId) return first_id_;
-  const IdMap& ids = scan_.store.ids();
-  first_id_ = ids.id(row_at(0));
-  for (size_t size = sizes_.least + 1; size <= sizes_.most; ++size)
-    first_id_ = std::min(first_id_, ids.id(scan_.by_size->starts()[size]));
+  if (first_id_ == kAnyId)
+    first_id_ = scan_.by_size->first_id(scan_.store.ids(), row_at(0), sizes_);
   return first_id_;
-}
-
-SizeRange Tile::reach(size_t q, float limit) {
-  Reach& known = reaches_[q];
-  if (limit != known.limit) known = {limit, score_.sizes_within(plan_.number_in_score(q), limit)};
-  return known.sizes;
 }
 
 size_t Tile::min_allowed_share() const noexcept {

@@ -43,6 +43,7 @@ class Tile {
   template <class Collector>
   void collect_each(const uint32_t* queries, size_t n_queries, Collector* collectors,
                     const Upcoming& upcoming) {
+    if (!is_prepared_) prepare();
     if (has_tally_ && n_queries >= kMinSharing) words_.take(codes_, n_);
     for (size_t i = 0; i < n_queries; ++i) {
       upcoming.prefetch(i, n_queries);
@@ -56,6 +57,9 @@ class Tile {
 
   void make_room_to_gather();
   void gather(const uint32_t* rows);
+  // Notes what the loaded rows have in common.
+  void begin_rows();
+  // Makes the blocks of the loaded rows, which no query may need.
   void prepare();
   // No loaded row has a smaller id; where ids ascend within sizes.
   int64_t first_id();
@@ -90,8 +94,6 @@ class Tile {
   // Whether the size of one of the loaded rows lets it be near enough.
   template <class Collector>
   bool any_reaches(size_t first_query, size_t n_queries, Collector* collectors);
-  // The sizes that this limit leaves a query.
-  SizeRange reach(size_t q, float limit);
   // At least one of so many rows in a row is allowed, or they are gathered.
   size_t min_allowed_share() const noexcept;
   // Whether a row of a tile that was not gathered may be returned.
@@ -117,13 +119,9 @@ class Tile {
   const float* scales_ = nullptr;
   const float* offsets_ = nullptr;
   float least_offset_ = 0.0f;
+  bool is_prepared_ = false;
   SizeRange sizes_;            // where rows stand in the order of their sizes
   int64_t first_id_ = kAnyId;  // or not known yet
-  struct Reach {
-    float limit = -1.0f;
-    SizeRange sizes = {};
-  };
-  std::vector<Reach> reaches_;  // of each query of the plan
   std::optional<FoldFilter> folds_;
   std::vector<uint8_t> gathered_codes_;
   std::vector<uint8_t> passing_codes_;
@@ -132,8 +130,8 @@ class Tile {
   AlignedBytes blocks_;
   WordBlocks words_;  // the loaded rows, where enough queries share them; else none
   std::vector<uint32_t> sums_;
+  bool has_tally_;  // numbers of bits tell which rows are nearer
   BitTally tally_;
-  bool has_tally_;               // numbers of bits tell which rows are nearer
   std::vector<uint8_t> passed_;  // of the blocks for tables: whether their sums are there
   std::vector<uint32_t> positions_[SliceGroup::kMaxQueries];
 };
@@ -145,6 +143,7 @@ void Tile::collect(size_t first_query, size_t last_query, std::vector<Collector>
     Collector* group = collectors.data() + (q - first_query);
     const size_t n_here = std::min(kGroup, last_query - q);
     if (scan_.by_size != nullptr && !any_reaches(q, n_here, group)) continue;
+    if (!is_prepared_) prepare();
     if (counts_slices(n_here, group))
       collect_slices(q, group);
     else
@@ -156,17 +155,16 @@ template <class Collector>
 float Tile::limit_of(Collector& collector) {
   // Ids are far away in memory, so that they are asked for only where they spare much.
   if constexpr (std::is_same_v<Collector, TopK>)
-    if (scan_.ids_ascend && scan_.by_size != nullptr && collector.meets_many_ties())
+    if (scan_.by_size != nullptr && scan_.by_size->ids_ascend() && collector.meets_many_ties())
       return collector.limit(first_id());
   return collector.limit();
 }
 
 template <class Collector>
 bool Tile::any_reaches(size_t first_query, size_t n_queries, Collector* collectors) {
-  for (size_t i = 0; i < n_queries; ++i) {
-    const SizeRange sizes = reach(first_query + i, limit_of(collectors[i]));
-    if (sizes.least <= sizes_.most && sizes.most >= sizes_.least) return true;
-  }
+  for (size_t i = 0; i < n_queries; ++i)
+    if (score_.least_key(plan_.number_in_score(first_query + i), sizes_) <= limit_of(collectors[i]))
+      return true;
   return false;
 }
 
@@ -236,16 +234,14 @@ bool Tile::collect_by_folds(size_t q, Collector& collector) {
   const float limit = limit_of(collector);
   if (is_listed_ || folds_->rests() || !std::isfinite(limit)) {
     folds_->pass();
-    folds_->add_read(n_ * n_bytes_);
+    folds_->add_codes(n_, n_);
     return false;
   }
   const size_t query = plan_.number_in_score(q);
-  SizeRange sizes = reach(q, limit);
-  if (scan_.by_size != nullptr)
-    sizes = {std::max(sizes.least, sizes_.least), std::min(sizes.most, sizes_.most)};
+  const SizeRange sizes = scan_.by_size == nullptr ? score_.sizes_within(query, limit) : sizes_;
   const int32_t most = score_.most_different(query, limit, sizes);
   const size_t n_found = folds_->select(first_row_, n_, most);
-  folds_->add_read(n_found == n_ ? n_ * n_bytes_ : n_found * bytes_of_gathered(n_bytes_));
+  folds_->add_codes(n_found, n_);
   if (n_found == n_) return false;
   collect_listed(query, folds_->positions(), n_found, collector);
   return true;

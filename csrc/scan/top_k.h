@@ -31,31 +31,20 @@ class NearerFirst {
   // with it may stay: ids, which tell them apart, are far away in memory, and most of them will be
   // dropped for their keys.
   float cut(std::vector<Candidate>& candidates, size_t k) const {
+    auto end = part(candidates, k);
     const auto kth = candidates.begin() + static_cast<std::ptrdiff_t>(k - 1);
-    std::nth_element(candidates.begin(), kth, candidates.end());
-    const Candidate last = *kth;
-    auto end = kth + 1;
-    if (!by_row_) {
-      end = std::partition(end, candidates.end(),
-                           [&](const Candidate& c) { return c.same_key(last); });
-      const auto n_kept = static_cast<size_t>(end - candidates.begin());
-      if (n_kept > k + k / 2) {
-        select(candidates, k);
-        end = candidates.begin() + static_cast<std::ptrdiff_t>(k);
-      }
+    const float key = kth->key();
+    if (static_cast<size_t>(end - candidates.begin()) > k + k / 2) {
+      select_ties(candidates, k, end);
+      end = kth + 1;
     }
     candidates.erase(end, candidates.end());
-    return last.key();
+    return key;
   }
 
   // Puts the k nearest first, in no order, where there are more.
   void select(std::vector<Candidate>& candidates, size_t k) const {
-    if (candidates.size() <= k) return;
-    const auto kth = candidates.begin() + static_cast<std::ptrdiff_t>(k);
-    if (by_row_)
-      std::nth_element(candidates.begin(), kth, candidates.end());
-    else
-      std::nth_element(candidates.begin(), kth, candidates.end(), ById{ids_});
+    if (candidates.size() > k && k > 0) select_ties(candidates, k, part(candidates, k));
   }
   // Ids are asked for last, and those of ties only, because they are far apart in memory.
   void sort(std::vector<Candidate>& candidates) const {
@@ -87,6 +76,28 @@ class NearerFirst {
   }
 
  private:
+  using Place = std::vector<Candidate>::iterator;
+
+  // Puts k first than which none is nearer, the farthest of them last, and those behind them that
+  // tie with that, unless rows tell; returns where others begin.
+  Place part(std::vector<Candidate>& candidates, size_t k) const {
+    const auto kth = candidates.begin() + static_cast<std::ptrdiff_t>(k - 1);
+    std::nth_element(candidates.begin(), kth, candidates.end());
+    if (by_row_) return kth + 1;
+    const Candidate last = *kth;
+    return std::partition(kth + 1, candidates.end(),
+                          [&](const Candidate& c) { return c.same_key(last); });
+  }
+  // Of those that part() has found to tie with the k-th, up to `end`, puts the smallest ids first.
+  void select_ties(std::vector<Candidate>& candidates, size_t k, Place end) const {
+    const auto first_out = candidates.begin() + static_cast<std::ptrdiff_t>(k);
+    if (end == first_out) return;
+    const Candidate last = *(first_out - 1);
+    const auto ties = std::partition(candidates.begin(), first_out,
+                                     [&](const Candidate& c) { return !c.same_key(last); });
+    std::nth_element(ties, first_out, end, ById{ids_});
+  }
+
   struct ById {
     const IdMap& ids;
     bool operator()(const Candidate& a, const Candidate& b) const noexcept {
@@ -133,7 +144,7 @@ class TopK {
 
   void push(float key, uint32_t row) {
     if (!(key <= limit_)) return;
-    if (key == cut_at_ && ++n_ties_ > kFewTies && nearer_first_.id(row) > last_id()) {
+    if (key == cut_at_ && ++n_ties_ > kFewTies + k_ / 4 && nearer_first_.id(row) > last_id()) {
       ++n_too_late_;
       return;
     }

@@ -53,17 +53,21 @@ float OverlapScore::key_of(size_t q, uint32_t sum, double row_size) const {
   return whole == 0 ? 0.0f : static_cast<float>(both - 2.0 * sum) / static_cast<float>(whole);
 }
 
-float OverlapScore::least_key(size_t q, size_t row_size) const {
+float OverlapScore::least_key_of_size(size_t q, size_t row_size) const {
   const auto most_common = static_cast<uint32_t>(std::min(row_size, query_size(q)));
   return key_of(q, most_common, static_cast<double>(row_size));
 }
 
+// It falls up to the popcount of the query and rises from there.
+float OverlapScore::least_key(size_t q, SizeRange sizes) const {
+  return least_key_of_size(q, std::clamp<size_t>(query_size(q), sizes.least, sizes.most));
+}
+
 SizeRange OverlapScore::sizes_within(size_t q, float limit) const {
-  // The least key falls up to the popcount of the query and rises from there.
   size_t low = 0, low_end = query_size(q);
   while (low < low_end) {
     const size_t middle = (low + low_end) / 2;
-    if (least_key(q, middle) <= limit)
+    if (least_key_of_size(q, middle) <= limit)
       low_end = middle;
     else
       low = middle + 1;
@@ -71,7 +75,7 @@ SizeRange OverlapScore::sizes_within(size_t q, float limit) const {
   size_t high = query_size(q), high_end = 8 * bits_.n_bytes;
   while (high < high_end) {
     const size_t middle = (high + high_end + 1) / 2;
-    if (least_key(q, middle) <= limit)
+    if (least_key_of_size(q, middle) <= limit)
       high = middle;
     else
       high_end = middle - 1;

@@ -35,15 +35,15 @@ class OverlapScore : public Score {
   RowTest row_test(size_t q, float limit) const override;
   float key(size_t q, uint32_t sum, size_t row) const override;
 
+  float least_key(size_t q, SizeRange sizes) const override;
   // The first and the last size whose least key is within the limit, and that of the query.
   SizeRange sizes_within(size_t q, float limit) const override;
   int32_t most_different(size_t q, float limit, SizeRange sizes) const override;
 
   size_t query_size(size_t q) const noexcept { return query_sizes_[q]; }
-  // No row of this popcount has a smaller key.
-  float least_key(size_t q, size_t row_size) const;
 
  private:
+  float least_key_of_size(size_t q, size_t row_size) const;
   float key_of(size_t q, uint32_t sum, double row_size) const;
 
   Overlap kind_;

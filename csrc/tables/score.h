@@ -71,6 +71,11 @@ class Score {
   virtual const float* scales() const { return nullptr; }
   virtual const float* offsets() const { return nullptr; }
 
+  // No row with so many set bits has a smaller key.
+  virtual float least_key(size_t q, SizeRange sizes) const {
+    (void)q, (void)sizes;
+    return -std::numeric_limits<float>::infinity();
+  }
   // Only rows with so many set bits can have key(q, ...) <= limit.
   virtual SizeRange sizes_within(size_t q, float limit) const {
     (void)q, (void)limit;
