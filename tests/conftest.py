@@ -5,6 +5,10 @@ import subprocess
 import sys
 import threading
 
+# Before NumPy and PyTorch are loaded, whose threads wait in loops: those of one test for cores that
+# the test beside it has.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import hypothesis
 import pytest
 
