@@ -25,6 +25,16 @@ def kind(request):
     return request.param
 
 
+@pytest.fixture(params=["generic", "avx2", "avx512", "neon"])
+def kernels(request):
+    """Return the kernels of an instruction set; tests skip those that this CPU does not have."""
+    if request.param not in _core.compiled_isas():
+        pytest.skip(f"{request.param} belongs to another kind of CPU")
+    if request.param not in _core.supported_isas():
+        pytest.skip(f"this CPU does not support {request.param}")
+    return _core.Kernels(request.param)
+
+
 @pytest.fixture
 def use_isa():
     """Return a function that chooses the instruction set of indexes made from then on."""

@@ -330,6 +330,7 @@ def scikit_learn_checks():
                 yield pytest.param(estimator, check, id=f"{of}-{name}", marks=marks)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("estimator", "check"), list(scikit_learn_checks()))
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

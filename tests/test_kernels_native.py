@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.compiles
+from bitindex import _core
+
+pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ["-std=c++17", "-ffp-contract=off", "-Icsrc", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+SANITIZE = ["-O1", "-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 TABLES = {
     "generic": "kGenericKernels",
     "avx2": "kAvx2Kernels",
@@ -42,13 +44,12 @@ def check(tmp_path, isa, *flags, compiler="g++", runner=()):
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 @pytest.mark.parametrize("isa", TABLES)
 def test_natively_with_sanitizers(tmp_path, isa, compiler):
-    from bitindex import _core
-
     if isa not in _core.supported_isas():
         pytest.skip(f"this CPU does not support {isa}")
     check(tmp_path, isa, *SANITIZE, compiler=compiler)
 
 
+@pytest.mark.skipif("avx512" in _core.supported_isas(), reason="tested natively")
 def test_avx512_emulated(tmp_path):
     if not Path("/usr/include/simde/x86/avx512.h").exists():
         pytest.skip("no SIMDe (Debian: libsimde-dev)")

@@ -24,6 +24,8 @@ from bitindex.binarize.recurrent_training.recipes import RECIPES
 from bitindex.binarize.recurrent_training.start import fit_shortcuts, principal_directions
 from bitindex.binarize.recurrent_training.trainer import default_batch_size
 
+pytestmark = pytest.mark.once
+
 RNG = np.random.default_rng(8)
 X = (RNG.standard_normal((300, 12)) @ RNG.standard_normal((12, 12))).astype(np.float32)
 LABELS = RNG.integers(0, 9, 300)

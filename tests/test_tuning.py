@@ -14,6 +14,8 @@ from bitindex.tuning import Recipe, Trial, TuneResult
 from bitindex.tuning.grid import OVERSAMPLES, variants
 from bitindex.tuning.split import hold_out
 
+pytestmark = pytest.mark.once
+
 SIMILARITIES = ["cosine", "dot", "l2"]
 DRAWN = {"n_sample": 300, "n_queries": 40, "random_state": 3}
 FEW = {"k": 3, "similarity": "cosine", "n_sample": 50, "n_queries": 7, "random_state": 1}
