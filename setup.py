@@ -43,8 +43,8 @@ CORE_SOURCES = [
 ]
 HEADERS = sorted(glob("csrc/*/*.h"))
 
-# pybind11 takes eight seconds to compile in every file that includes it, however short. In two files
-# all bindings together take a third of the time that they take one by one, and two CPUs.
+# pybind11 takes eight seconds to compile in every file that includes it, however short. In two
+# files, for two CPUs, all bindings together take a third of the time that they take one by one.
 BINDING_SOURCES = sorted(glob("csrc/bindings/*.cpp"))
 BINDINGS = {f"build/bindings_{i}.cpp": BINDING_SOURCES[i::2] for i in range(2)}
 Path("build").mkdir(exist_ok=True)
