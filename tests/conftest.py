@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from bitindex import _core
+from bitindex.datasets import load_scifact
 from bitindex.index import INDEX_KINDS
 
 # A test never measures time; a slow machine is no failure.
@@ -23,6 +24,11 @@ hypothesis.settings.load_profile("no_deadline")
 @pytest.fixture(params=INDEX_KINDS)
 def kind(request):
     return request.param
+
+
+@pytest.fixture(scope="session")
+def scifact():
+    return load_scifact()
 
 
 @pytest.fixture(params=["generic", "avx2", "avx512", "neon"])
