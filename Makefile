@@ -30,7 +30,8 @@ test: $(VENV)/.with-test ## run all tests
 
 # Tests marked `once` find nothing more when they are repeated, for one of these reasons: they run little
 # of the compiled core, or what others run too; they try each instruction set by name; they measure how
-# much is found, or how well codes are learned; they compile, with the sanitizers that they need.
+# much is found, or how well codes are learned; they compile, with the sanitizers that they need; they
+# set limits that the sanitizers' own memory would break.
 
 # Kinds of index differ in which rows they look at, not in what they do with them: one kind tells
 # enough of the kernels. That Ctrl-C acts within a second is a promise of the kernels that users get.
