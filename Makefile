@@ -8,8 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 COMPILED := setup.py $(wildcard csrc/*/*.h csrc/*/*.cpp bitindex/*.pxd bitindex/*.pyx)
 CPP := $(wildcard csrc/*/*.h csrc/*/*.cpp tests/native/*.h tests/native/*.cpp fuzz/*.h fuzz/*.cpp)
-# As in pyproject.toml: "setuptools>=77" "Cython>=3.1" ...
-BUILD_REQUIRES := $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
+# A list of pyproject.toml as words of a shell: "setuptools>=77" "Cython>=3.1" ...
+list = $(shell sed -n 's/^$(1) = \[\(.*\)\]$$/\1/p' pyproject.toml | sed 's/", "/" "/g')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -28,17 +28,15 @@ PYTEST := $(BIN)/pytest --numprocesses auto --dist worksteal
 test: $(VENV)/.with-test ## run all tests
 	$(PYTEST)
 
-# Tests that run little of the compiled core, or what others run too; of `memory` the sanitizer's own
-# would not keep the limits.
-OUTSIDE_THE_CORE := before_or_after cli cli_tune collection collection_access collection_damage collection_files \
-  collection_filters collection_model collection_processes collection_refusals datasets docstrings interrupts \
-  memory offloading packaging readme recurrent_training sampling trust tuning
-WITHIN_THE_CORE := $(foreach name,$(OUTSIDE_THE_CORE),--ignore=tests/test_$(name).py)
+# Tests marked `once` find nothing more when they are repeated, for one of these reasons: they run little
+# of the compiled core, or what others run too; they try each instruction set by name; they measure how
+# much is found, or how well codes are learned; they compile, with the sanitizers that they need; they
+# set limits that the sanitizers' own memory would break.
 
 # Kinds of index differ in which rows they look at, not in what they do with them: one kind tells
 # enough of the kernels. That Ctrl-C acts within a second is a promise of the kernels that users get.
 test-generic: $(VENV)/.with-test ## run the tests on the kernels for any CPU
-	BITINDEX_ISA=generic $(PYTEST) $(WITHIN_THE_CORE) -m "not compiles" -k "not (ivf or hnsw or mih or ctrl_c)"
+	BITINDEX_ISA=generic $(PYTEST) -m "not once" -k "not (ivf or hnsw or mih or ctrl_c)"
 
 # An own build, which PYTHONPATH puts before the one in .venv. The interpreter is no sanitized
 # program, so the runtime is loaded first; libstdc++ beside it, or it could not find the function
@@ -47,9 +45,9 @@ test-generic: $(VENV)/.with-test ## run the tests on the kernels for any CPU
 # does not mend them. No leaks: Python keeps much of its memory to the end, and each block would be one.
 SANITIZERS := address,undefined
 SANITIZED := build/sanitized
-# Ctrl-C: as above. How much is found is no matter of memory, one order of bits takes the same paths as the
-# other, and tests/native tries kernels under sanitizers, which is quicker.
-UNSANITIZED := ctrl_c or recall or fewer_rows or starved or little or adversarial or rows_within
+# Ctrl-C: as above. How much is found is no matter of memory, and one order of bits takes the same paths
+# as the other.
+UNSANITIZED := ctrl_c or recall or starved or little or adversarial
 SANITIZER_RUNTIME = $$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libstdc++.so)
 
 sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -57,8 +55,7 @@ sanitize: $(VENV)/.with-test ## run the tests under AddressSanitizer and Undefin
 	BITINDEX_SANITIZE=$(SANITIZERS) $(BIN)/python setup.py --quiet build --build-lib $(SANITIZED)
 	BITINDEX_SANITIZE=$(SANITIZERS) PYTHONPATH=$(SANITIZED) LD_PRELOAD="$(SANITIZER_RUNTIME)" \
 	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	$(PYTEST) $(WITHIN_THE_CORE) -m "not compiles and not forks_beside_threads" \
-	  -k "not ($(UNSANITIZED))" --capture=sys
+	$(PYTEST) -m "not once and not forks_beside_threads" -k "not ($(UNSANITIZED))" --capture=sys
 
 # A program of its own, because ThreadSanitizer would have to know the interpreter too. RACE_SECONDS: for
 # each kind of index.
@@ -189,7 +186,7 @@ $(VENV)/.tools: pyproject.toml
 	$(call REFUSE,"$(CXX) is no C++17 compiler (Debian: apt-get install g++; or name one: CXX=clang++).")
 	@echo "Making $(VENV) and fetching the tools to build with ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install $(BUILD_REQUIRES)
+	@$(PIP) install $(call list,requires)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.tools pyproject.toml $(COMPILED)
@@ -199,5 +196,5 @@ $(VENV)/.installed: $(VENV)/.tools pyproject.toml $(COMPILED)
 
 $(VENV)/.with-%: pyproject.toml | $(VENV)/.installed
 	@echo "Fetching what '$*' needs ..."
-	@$(PIP) install --no-build-isolation --editable '.[$*]'
+	@$(PIP) install $(call list,$*)
 	@touch $@

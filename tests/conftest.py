@@ -5,10 +5,15 @@ import subprocess
 import sys
 import threading
 
+# Before NumPy and PyTorch are loaded, whose threads wait in loops: those of one test for cores that
+# the test beside it has.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import hypothesis
 import pytest
 
 from bitindex import _core
+from bitindex.datasets import load_scifact
 from bitindex.index import INDEX_KINDS
 
 # A test never measures time; a slow machine is no failure.
@@ -19,6 +24,21 @@ hypothesis.settings.load_profile("no_deadline")
 @pytest.fixture(params=INDEX_KINDS)
 def kind(request):
     return request.param
+
+
+@pytest.fixture(scope="session")
+def scifact():
+    return load_scifact()
+
+
+@pytest.fixture(params=["generic", "avx2", "avx512", "neon"])
+def kernels(request):
+    """Return the kernels of an instruction set; tests skip those that this CPU does not have."""
+    if request.param not in _core.compiled_isas():
+        pytest.skip(f"{request.param} belongs to another kind of CPU")
+    if request.param not in _core.supported_isas():
+        pytest.skip(f"this CPU does not support {request.param}")
+    return _core.Kernels(request.param)
 
 
 @pytest.fixture

@@ -91,14 +91,14 @@ def test_rows_are_rescored_until_none_is_likely_to_be_better(similarity, rescore
 @pytest.mark.parametrize("rescore", PRECISIONS)
 def test_results_do_not_depend_on_machine_threads_or_batch(similarity, rescore, use_isa):
     X = embeddings(3000, 50)
-    Q = easy_and_hard_queries(X, 300)
+    Q = easy_and_hard_queries(X, 100)
     expected = rescoring_index(X, similarity, rescore)._search(Q, 10, "auto", threads=1)
     assert len(np.unique(expected[2])) > 3
     for isa in ISAS:
         use_isa(isa)
         index = rescoring_index(X, similarity, rescore)
         for threads in (1, 2, 7):
-            for n_queries in (1, 5, 300):
+            for n_queries in (1, 5, 100):
                 results = index._search(Q[:n_queries], 10, "auto", threads=threads)
                 for result, value in zip(results, expected, strict=True):
                     np.testing.assert_array_equal(result, value[:n_queries])

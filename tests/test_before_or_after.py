@@ -27,7 +27,7 @@ EMBEDDING = {
 }
 
 
-pytestmark = pytest.mark.usefixtures("_switch_between_threads_often")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("_switch_between_threads_often")]
 
 
 def are_equal(a, b):

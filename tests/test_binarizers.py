@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import pytest
-import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import estimator_checks_generator
@@ -15,7 +14,6 @@ import bitindex as bi
 from bitindex import _core
 from bitindex.binarize import BINARIZERS
 
-torch.set_num_threads(1)  # of networks this small, more threads wait for each other
 RNG = np.random.default_rng(0)
 N_DIMS = 37
 # Correlated dimensions around a center, more rows than one task of the core takes.
@@ -332,6 +330,7 @@ def scikit_learn_checks():
                 yield pytest.param(estimator, check, id=f"{of}-{name}", marks=marks)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("estimator", "check"), list(scikit_learn_checks()))
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

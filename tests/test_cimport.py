@@ -13,7 +13,7 @@ import pytest
 
 import bitindex as bi
 
-pytestmark = pytest.mark.compiles
+pytestmark = pytest.mark.once
 pytest.importorskip("Cython")
 pytest.importorskip("setuptools")
 

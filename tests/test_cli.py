@@ -21,6 +21,8 @@ from bitindex.cli import demo, demo_methods, main
 from bitindex.datasets import load_scifact
 from bitindex.storage import read_file, write_file
 
+pytestmark = pytest.mark.once
+
 METHODS = ("float exact (NumPy)", "sign binary", "sign, float query", "sign + int8 rescoring")
 
 

@@ -11,6 +11,8 @@ import bitindex as bi
 from bitindex.cli import main
 from bitindex.tuning.plot import check_plot, save_plot
 
+pytestmark = pytest.mark.once
+
 X = np.random.default_rng(0).standard_normal((300, 32), dtype=np.float32)
 
 

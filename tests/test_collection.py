@@ -11,6 +11,8 @@ from small_collection import MODEL, X2, new_path, three_documents
 import bitindex as bi
 from bitindex.collection import Document, written_documents
 
+pytestmark = pytest.mark.once
+
 path = pytest.fixture(new_path)
 collection = pytest.fixture(three_documents)
 

@@ -7,6 +7,8 @@ from small_collection import MODEL, new_path, three_documents
 import bitindex as bi
 from bitindex.collection import schema
 
+pytestmark = pytest.mark.once
+
 path = pytest.fixture(new_path)
 collection = pytest.fixture(three_documents)
 

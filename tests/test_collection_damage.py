@@ -10,6 +10,8 @@ from small_collection import MANY, many_documents
 
 import bitindex as bi
 
+pytestmark = pytest.mark.once
+
 path = pytest.fixture(many_documents)
 
 DATABASE, IMAGE = "documents.sqlite3", "index.bitx"

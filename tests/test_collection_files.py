@@ -17,7 +17,10 @@ from small_collection import MANY, columns, many_documents
 import bitindex as bi
 
 path = pytest.fixture(many_documents)
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs limits of POSIX")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(os.name != "posix", reason="needs limits of POSIX"),
+]
 
 DATABASE, LOG = "documents.sqlite3", "documents.sqlite3-wal"
 

@@ -13,6 +13,8 @@ import bitindex as bi
 from bitindex.collection.metadata import metadata_fields, metadata_text
 from bitindex.collection.where import condition_of
 
+pytestmark = pytest.mark.once
+
 # Few names and values, so that filters meet; and what could break out of quotes and paths.
 NAMES = st.sampled_from(
     ["a", "b", "a.b", "", "it's", 'say "hi"', "back\\slash", "50%", "$.a", "ä[0]"]

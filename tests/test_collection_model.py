@@ -13,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import bitindex as bi
 
+pytestmark = pytest.mark.once
+
 # Equal integers and texts are different ids.
 IDS = st.lists(st.sampled_from([0, 1, 2, "0", "1", "", "é", -(2**63)]), unique=True, max_size=5)
 SEEDS = st.integers(0, 5)  # few, so that embeddings and so scores are equal

@@ -8,6 +8,8 @@ from collection_model import assert_holds, embeddings, empty_index
 
 import bitindex as bi
 
+pytestmark = pytest.mark.once
+
 SEARCHERS = 3
 
 

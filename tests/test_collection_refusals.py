@@ -7,6 +7,8 @@ from small_collection import MODEL, X2, new_path, three_documents
 
 import bitindex as bi
 
+pytestmark = pytest.mark.once
+
 path = pytest.fixture(new_path)
 collection = pytest.fixture(three_documents)
 

@@ -8,6 +8,8 @@ import pytest
 
 from bitindex.datasets import _load, load_scifact
 
+pytestmark = pytest.mark.once
+
 FOLDER = Path(str(files("bitindex") / "data" / "scifact"))
 MEGABYTE = 1_000_000
 

@@ -9,6 +9,8 @@ import pytest
 
 import bitindex as bi
 
+pytestmark = pytest.mark.once
+
 MODULES = [
     "bitindex",
     *(module.name for module in pkgutil.walk_packages(bi.__path__, "bitindex.")),

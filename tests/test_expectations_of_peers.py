@@ -122,7 +122,7 @@ def test_a_graph_finds_the_nearest_three(data, exact):
     ("kind", "name", "values"), [("ivf", "nprobe", (1, 8)), ("hnsw", "ef", (5, 16))]
 )
 def test_an_effort_of_one_search_is_that_of_the_index(kind, name, values):
-    codes, queries = codes_like_theirs(8000, 20, 64)
+    codes, queries = codes_like_theirs(3000, 20, 64)
     found = []
     for value in values:
         found.append(made(kind, codes, **{name: value}).search(queries, 5))
@@ -131,6 +131,7 @@ def test_an_effort_of_one_search_is_that_of_the_index(kind, name, values):
     assert (found[0][1] != found[1][1]).any()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("kind", "name"), [("ivf", "nprobe"), ("hnsw", "ef")])
 def test_more_effort_finds_more_and_nothing_that_is_not_there(kind, name):
     codes, queries = codes_like_theirs(20_000, 100, 128)

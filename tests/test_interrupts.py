@@ -1,8 +1,9 @@
 """Ctrl-C in the midst of what takes long besides searching: at once, and nothing is half done."""
 
+import pytest
 from test_signals import LONG, POSIX
 
-pytestmark = POSIX
+pytestmark = [pytest.mark.once, POSIX]
 
 # Each call is repeated, so that a quick machine does not end it before the signal comes.
 AGAIN = """

@@ -5,6 +5,8 @@ import sys
 import pytest
 from test_forks import KINDS
 
+pytestmark = pytest.mark.once
+
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS and /proc")
 
 # As much more as a call may have: none of its large arrays fits, small ones and messages do.

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = sorted(ROOT.glob(f"build/*-{sys.implementation.cache_tag}/libbitindex_core.a"))
 
 
-@pytest.mark.compiles
+@pytest.mark.once
 @pytest.mark.skipif(sys.platform == "win32", reason="needs posix_memalign")
 def test_every_kind_survives_that_memory_runs_out(tmp_path):
     if not CORE or shutil.which("g++") is None:

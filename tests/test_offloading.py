@@ -11,6 +11,8 @@ from reference_index import make_index, random_codes
 
 import bitindex as bi
 
+pytestmark = pytest.mark.once
+
 N_ROWS = 6000
 
 

@@ -137,7 +137,7 @@ def test_the_sanitized_build_is_what_the_sanitizer_run_tests():
     assert sanitized == bool(os.environ.get("BITINDEX_SANITIZE"))
 
 
-@pytest.mark.compiles
+@pytest.mark.once
 def test_sdist_holds_the_repository_and_nothing_made_from_it(sdist):
     with tarfile.open(sdist) as archive:
         names = {member.name.partition("/")[2] for member in archive if member.isfile()}
@@ -145,7 +145,7 @@ def test_sdist_holds_the_repository_and_nothing_made_from_it(sdist):
     assert names - besides - {"PKG-INFO", "setup.cfg", "MANIFEST.in", ".clang-format"} == tree()
 
 
-@pytest.mark.compiles
+@pytest.mark.once
 def test_wheel_holds_the_package_and_no_sources(wheel_files):
     package = {name for name in wheel_files if name.startswith("bitindex/")}
     compiled = {name for name in package if name.endswith((".so", ".pyd"))}
@@ -158,7 +158,7 @@ def test_wheel_holds_the_package_and_no_sources(wheel_files):
     assert next(iter(rest)).endswith(".dist-info")
 
 
-@pytest.mark.compiles
+@pytest.mark.once
 def test_wheel_is_small(wheel_files):
     sizes = {"data": 0, "rest": 0}
     for name, entry in wheel_files.items():
@@ -167,7 +167,7 @@ def test_wheel_is_small(wheel_files):
     assert sizes["rest"] < 3 * MEGABYTE
 
 
-@pytest.mark.compiles
+@pytest.mark.once
 def test_wheel_names_all_licences(built, wheel_files):
     with zipfile.ZipFile(built[0]) as archive:
         (name,) = (name for name in wheel_files if name.endswith("/METADATA"))
@@ -178,7 +178,7 @@ def test_wheel_names_all_licences(built, wheel_files):
     assert set(metadata.get_all("License-File")) == {"LICENSE", "bitindex/data/scifact/NOTICE.md"}
 
 
-@pytest.mark.compiles
+@pytest.mark.once
 def test_nothing_is_compiled_for_the_cpu_of_the_builder(built):
     compiler_lines = [line for line in built[1].splitlines() if "-c csrc/kernels/" in line]
     assert len(compiler_lines) == len(list((ROOT / "csrc/kernels").glob("*.cpp")))
@@ -186,7 +186,7 @@ def test_nothing_is_compiled_for_the_cpu_of_the_builder(built):
         assert not re.search(r"\s-m(arch|tune|cpu|fpu|avx|sse|bmi|popcnt)|/arch:", line), line
 
 
-@pytest.mark.compiles
+@pytest.mark.once
 def test_wheel_searches_in_a_fresh_environment(environment, tmp_path):
     python, packages = environment
     ndcg, version, file, modules = run(str(python), "-c", SEARCH, cwd=tmp_path).splitlines()
@@ -198,13 +198,13 @@ def test_wheel_searches_in_a_fresh_environment(environment, tmp_path):
     assert "importlib.metadata" not in modules.split()
 
 
-@pytest.mark.compiles
+@pytest.mark.once
 def test_wheel_brings_the_command(environment, tmp_path):
     python, _ = environment
     assert run(str(python), "-m", "bitindex", "--version", cwd=tmp_path).startswith("bitindex ")
 
 
-@pytest.mark.compiles
+@pytest.mark.once
 def test_wheel_brings_types(environment, tmp_path):
     pytest.importorskip("mypy", reason="no mypy (extra: lint)")
     python, _ = environment

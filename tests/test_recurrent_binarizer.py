@@ -8,7 +8,6 @@ import bitindex as bi
 from bitindex.binarize.recurrent_network import RecurrentNetwork, plane_values, unit_rows
 from bitindex.binarize.recurrent_training.model import RecurrentModel
 
-torch.set_num_threads(1)
 RNG = np.random.default_rng(5)
 X = RNG.standard_normal((401, 19)).astype(np.float32)
 KINDS = {

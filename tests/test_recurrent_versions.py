@@ -8,7 +8,6 @@ import bitindex as bi
 from bitindex.binarize.recurrent_network import unit_rows
 from bitindex.binarize.recurrent_training.start import directions_near
 
-torch.set_num_threads(1)
 RNG = np.random.default_rng(2)
 # Unequal variances, as of real embeddings; the old ones are the first dimensions of the new.
 X_NEW = unit_rows((RNG.standard_normal((1200, 24)) / np.arange(3, 27)).astype(np.float32))

@@ -4,7 +4,6 @@ import reference
 
 import bitindex as bi
 from bitindex import _core
-from bitindex.datasets import load_scifact
 from bitindex.evaluate import exact_search, ndcg_at_k, recall_at_k
 
 RNG = np.random.default_rng(0)
@@ -199,11 +198,6 @@ def test_parameters_may_change_after_fit():
 def test_refusals(params, error, message):
     with pytest.raises(error, match=message):
         bi.RotationBinarizer(**params).fit(rows_of(5))
-
-
-@pytest.fixture(scope="module")
-def scifact():
-    return load_scifact()
 
 
 def search(binarizer, data):

@@ -3,6 +3,8 @@ import pytest
 
 from bitindex.binarize.sampling import sample_rows
 
+pytestmark = pytest.mark.once
+
 # A row tells its number, in float16 too.
 ROWS = np.repeat(np.arange(1500, dtype=np.float32)[:, np.newaxis], 3, axis=1)
 

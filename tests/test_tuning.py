@@ -1,30 +1,25 @@
-"""``bitindex.tune``: what it finds, that its figures hold, and what it refuses."""
+"""``bitindex.tune``: what it tries, that its figures hold, and what it refuses."""
 
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from small_embeddings import embeddings
 
 import bitindex as bi
 from bitindex.binarize import BINARIZERS
 from bitindex.evaluate import recall_at_k
 from bitindex.index import EMBEDDING_KINDS
-from bitindex.tuning import Recipe, Trial, TuneResult
+from bitindex.tuning import Recipe
 from bitindex.tuning.grid import OVERSAMPLES, variants
 from bitindex.tuning.split import hold_out
 
+pytestmark = pytest.mark.once
+
 SIMILARITIES = ["cosine", "dot", "l2"]
 DRAWN = {"n_sample": 300, "n_queries": 40, "random_state": 3}
-FEW = {"k": 3, "similarity": "cosine", "n_sample": 50, "n_queries": 7, "random_state": 1}
-
-
-def embeddings(n_rows, n_dims=24, seed=0):
-    rows = np.random.default_rng(seed).standard_normal((n_rows, n_dims)) + 0.3
-    return rows.astype(np.float32)
-
-
-X = embeddings(600)
+X = embeddings(600, 24)
 
 
 def figures(trial):
@@ -127,142 +122,9 @@ def test_vectors_beyond_float16_are_not_tried_in_it():
 
 
 def test_not_all_rows_are_rescored():
-    result = bi.tune(embeddings(60), k=10, binarizers=["sign"])
+    result = bi.tune(embeddings(60, 24), k=10, binarizers=["sign"])
     assert result.n_base == 54
     assert {t.recipe.oversample for t in result.table} == {None, 1.5, 2, 3, 4}
-
-
-class TestHoldOut:
-    def rows_of(self, rows):
-        return [int(np.flatnonzero((row == X).all(axis=1))[0]) for row in rows]
-
-    def test_rows_are_base_or_queries_and_never_both(self):
-        split = hold_out(X, None, **FEW)
-        base, queries = self.rows_of(split.base), self.rows_of(split.queries)
-        assert (len(base), len(queries)) == (50, 7)
-        assert base == sorted(set(base))
-        assert not {*base} & {*queries}
-
-    def test_small_data_is_split_as_a_whole(self):
-        split = hold_out(X[:15], None, **FEW)
-        rows = self.rows_of(split.base) + self.rows_of(split.queries)
-        assert sorted(rows) == list(range(15))
-        assert len(split.queries) == 1
-
-    def test_true_ids_are_the_nearest(self):
-        split = hold_out(X, None, **FEW)
-        unit = split.base / np.linalg.norm(split.base, axis=1, keepdims=True)
-        np.testing.assert_array_equal(
-            split.true_ids, np.argsort(-(split.queries @ unit.T), axis=1)[:, : split.k]
-        )
-
-    @pytest.mark.parametrize(
-        ("n_sample", "k", "n_nearest"),
-        [(50, 30, 3), (50, 3, 1), (300, 10, 5), (580, 10, 10), (1000, 10, 10)],
-    )
-    def test_a_sample_has_its_share_of_the_nearest(self, n_sample, k, n_nearest):
-        split = hold_out(X, None, **FEW | {"n_sample": n_sample, "k": k})
-        assert split.n_rows == 593
-        assert split.k == n_nearest
-
-    def test_given_queries_leave_all_rows_to_the_base(self):
-        Q = embeddings(20, seed=9)
-        split = hold_out(X[:50], Q, **FEW)
-        np.testing.assert_array_equal(split.base, X[:50])
-        assert len(split.queries) == 7
-        assert {query.tobytes() for query in split.queries} <= {row.tobytes() for row in Q}
-
-    def test_all_sources_give_the_same_sample(self, tmp_path):
-        np.save(tmp_path / "X.npy", X)
-        wanted = hold_out(X, None, **FEW)
-        batches = iter([X[:11], X[11:400], X[400:]])
-        for source in (tmp_path / "X.npy", batches):
-            split = hold_out(source, None, **FEW)
-            np.testing.assert_array_equal(split.base, wanted.base)
-            np.testing.assert_array_equal(split.queries, wanted.queries)
-            assert split.n_rows == wanted.n_rows == 593
-
-    def test_every_row_is_asked_as_often(self):
-        counts = np.zeros(30, int)
-        for seed in range(400):
-            split = hold_out(X[:30], None, **FEW | {"random_state": seed})
-            counts[self.rows_of(split.queries)] += 1
-        assert counts.sum() == 1200
-        # Each count is binomial with mean 40 and standard deviation 6.
-        assert 16 < counts.min() <= counts.max() < 64
-
-
-def trial(n_bytes, recall, oversample=None, kind="flat", name="sign"):
-    rescore = None if oversample is None else "int8"
-    recipe = Recipe(name, kind=kind, rescore=rescore, oversample=oversample)
-    return Trial(recipe, n_bytes, recall, 0.01, 10 * (oversample or 0), 12.0)
-
-
-def result_of(*trials, target=0.9, budget=None):
-    return TuneResult(trials, target, budget, 4500, 500, 9000, 5, 24, {})
-
-
-class TestChoice:
-    def test_fewest_bytes_reach_the_target(self):
-        small, large = trial(40, 0.91, 8), trial(80, 0.99)
-        result = result_of(large, trial(20, 0.89), small)
-        assert result.best == small.recipe
-        assert result.reached
-
-    def test_least_oversampling_among_equal_bytes(self):
-        enough = trial(40, 0.92, 4)
-        most = trial(40, 0.99, 16)
-        result = result_of(most, enough, trial(40, 0.91, 4), trial(40, 0.8, 2))
-        assert result.best_trial is enough
-        assert result.pareto == (most,)
-        rows = [line.split() for line in repr(result).splitlines() if "int8  " in line]
-        assert [(row[0], row[-2]) for row in rows] == [("*", "0.920"), ("sign", "0.990")]
-
-    def test_highest_recall_where_none_reaches_the_target(self):
-        highest = trial(40, 0.85, 8)
-        result = result_of(trial(20, 0.8), trial(80, 0.85), trial(40, 0.85, 16), highest, budget=90)
-        assert result.best_trial is highest
-        assert not result.reached
-        assert "Recall 0.9 is NOT reached within 90 bytes" in repr(result)
-
-    def test_a_recall_just_below_the_target_does_not_look_like_it(self):
-        text = repr(result_of(trial(20, 0.89999)))
-        assert "recall 0.899," in text
-        assert "0.900" not in text
-
-    def test_front_ascends_in_bytes_and_recall(self):
-        few, some, many = trial(10, 0.5), trial(20, 0.7), trial(90, 0.97)
-        beaten = trial(15, 0.4), trial(30, 0.7), trial(99, 0.97)
-        assert result_of(many, *beaten, some, few).pareto == (few, some, many)
-
-    def test_kinds_have_fronts_of_their_own(self):
-        flat, faster = trial(20, 0.9), trial(24, 0.8, kind="ivf")
-        assert result_of(flat, faster).pareto == (flat, faster)
-
-    def test_less_effort_is_on_the_front_where_it_finds_less(self):
-        little, much = (
-            replace(t, recipe=replace(t.recipe, effort=effort))
-            for t, effort in [(trial(24, 0.7, kind="ivf"), 1), (trial(24, 0.8, kind="ivf"), 8)]
-        )
-        wasted = replace(much, recipe=replace(much.recipe, effort=16))
-        assert result_of(wasted, much, little).pareto == (little, much)
-
-    def test_front_is_what_nothing_beats(self):
-        generator = np.random.default_rng(0)
-        for _ in range(50):
-            trials = [
-                trial(int(n_bytes), int(tenths) / 10, int(oversample))
-                for n_bytes, tenths, oversample in generator.integers(1, 9, (30, 3))
-            ]
-            front = result_of(*trials).pareto
-
-            wanted = []
-            for n_bytes in range(1, 9):
-                fewer = [t.recall for t in trials if t.bytes_per_vector < n_bytes]
-                equal = [t for t in trials if t.bytes_per_vector == n_bytes]
-                if equal and max(t.recall for t in equal) > max(fewer, default=-1):
-                    wanted.append(min(equal, key=lambda t: (-t.recall, t.recipe.oversample)))
-            assert front == tuple(wanted)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in EMBEDDING_KINDS if kind != "flat"])
@@ -296,26 +158,6 @@ def test_recall_of_a_sample_stands_for_that_of_all():
     for guess, fact in zip(sample.table, full.table, strict=True):
         assert guess.recipe == fact.recipe
         assert guess.recall == pytest.approx(fact.recall, abs=0.05)
-
-
-def test_printed_result():
-    result = result_of(trial(48, 0.701), trial(1436, 0.9512, 1.5))
-    assert repr(result) == (
-        "recall@10 among 9,000 rows, estimated by recall@5 among 4,500 of them\n"
-        "500 queries, 24 dimensions, cosine; "
-        "standard error of a recall: up to 0.010\n"
-        "\n"
-        "  method       oversample  bytes  recall@10  us a query\n"
-        "  sign                        48      0.701          12\n"
-        "* sign + int8         1.5  1,436      0.951          12\n"
-        "\n"
-        "Fewest bytes for recall 0.9 (*): recall 0.951, 1,436 bytes a vector\n"
-        "\n"
-        "index = bi.EmbeddingIndex(bi.SignBinarizer(), "
-        'similarity="cosine", rescore="int8").fit(X)\n'
-        "index.add(X)\n"
-        "scores, ids = index.search(Q, k=10, oversample=1.5)"
-    )
 
 
 @pytest.mark.parametrize(
