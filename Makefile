@@ -70,8 +70,8 @@ race: $(VENV)/.tools ## look for data races in the compiled core
 # Seconds for each harness of fuzz/.
 FUZZ_SECONDS ?= 60
 CLANG ?= clang++
-CAN_FUZZ := echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' | \
-  $(CLANG) -fsanitize=fuzzer,address -x c++ - -o /dev/null 2>/dev/null
+CAN_FUZZ := mkdir -p build; echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' | \
+  $(CLANG) -fsanitize=fuzzer,address -x c++ - -o build/can_fuzz 2>/dev/null
 
 fuzz-core: ## fuzz what files put into the compiled core, by libFuzzer
 	@if $(CAN_FUZZ); then \
