@@ -46,8 +46,9 @@ class NearerFirst {
   void select(std::vector<Candidate>& candidates, size_t k) const {
     if (candidates.size() > k && k > 0) select_ties(candidates, k, part(candidates, k));
   }
-  // Ids are asked for last, and those of ties only, because they are far apart in memory.
+  // Of few, ids are asked for last, and those of ties only, because they are far apart in memory.
   void sort(std::vector<Candidate>& candidates) const {
+    if (!by_row_ && candidates.size() >= kManyToSort) return sort_many(candidates);
     std::sort(candidates.begin(), candidates.end());
     if (by_row_) return;
     for (auto first = candidates.begin(); first != candidates.end();) {
@@ -105,6 +106,24 @@ class NearerFirst {
     }
   };
 
+  // Most of many tie with others. Ids are asked for in the order of rows, as they were found.
+  void sort_many(std::vector<Candidate>& candidates) const {
+    struct WithId {
+      Candidate candidate;
+      int64_t id;
+    };
+    std::vector<WithId> with_ids;
+    with_ids.reserve(candidates.size());
+    for (const Candidate& candidate : candidates)
+      with_ids.push_back({candidate, ids_.id(candidate.row())});
+    std::sort(with_ids.begin(), with_ids.end(), [](const WithId& a, const WithId& b) {
+      return a.candidate.same_key(b.candidate) ? a.id < b.id : a.candidate < b.candidate;
+    });
+    std::transform(with_ids.begin(), with_ids.end(), candidates.begin(),
+                   [](const WithId& one) { return one.candidate; });
+  }
+
+  static constexpr size_t kManyToSort = 32;
   const IdMap& ids_;
   bool by_row_;
 };
