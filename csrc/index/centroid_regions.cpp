@@ -15,6 +15,7 @@ size_t CentroidRegions::needed(const KernelTable& kernels, const uint8_t* centro
                                const uint8_t* asked, size_t n) const {
   const std::vector<uint32_t> region_of = region_of_each();
   const size_t n_centroids = region_of.size(), n_regions = order.starts.size() - 1;
+  if (n > kMostAsked) asked += (n - kMostAsked) * n_bytes;
   n = std::min(n, kMostAsked);
   std::vector<uint32_t> to_centroids(n_centroids), to_regions(n_regions);
   std::vector<size_t> needed(n, 0);

@@ -20,8 +20,8 @@ struct CentroidRegions {
   std::vector<uint8_t> codes;
 
   // How many centroids the regions nearest to a code have to hold, so that they hold its nearest
-  // centroid nearly always, asked with n codes. 0 where these are so many that it is better to rank
-  // all.
+  // centroid nearly always, asked with the last of n codes: centroids may have begun as the first.
+  // 0 where these are so many that it is better to rank all.
   size_t needed(const KernelTable& kernels, const uint8_t* centroids, size_t n_bytes,
                 const uint8_t* asked, size_t n) const;
 
