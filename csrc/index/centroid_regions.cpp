@@ -6,7 +6,7 @@ namespace bitindex {
 namespace {
 
 constexpr size_t kMostAsked = 1024;
-constexpr double kShareFound = 0.99;
+constexpr double kShareFound = 0.98;
 constexpr size_t kLeastGain = 3;
 
 }  // namespace
