@@ -6,8 +6,8 @@ namespace bitindex {
 namespace {
 
 constexpr size_t kMostAsked = 1024;
-constexpr double kShareFound = 0.98;
-constexpr size_t kLeastGain = 3;
+constexpr double kShareFound = 0.98;  // of the nearest centroids of codes that are asked with
+constexpr size_t kLeastGain = 3;      // it is better to rank all than more than one in so many
 
 }  // namespace
 
